@@ -1,0 +1,57 @@
+"""Where and in which number type an encoder runs: each choice with its reason. Imports torch."""
+
+from __future__ import annotations
+
+from geoloc_core.errors import EncoderError
+from geoloc_core.settings import settings
+from geoloc_core.status import Choice
+
+_BATCH = {"cuda": 64, "mps": 16, "cpu": 8}
+
+
+def choose_device() -> Choice:
+    """`cuda`, `mps` or `cpu`: the settings' device, else the fastest there is.
+
+    Raises:
+        EncoderError: the settings ask for a device this machine does not have.
+    """
+    import torch
+
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    asked = settings().device
+    if asked == "auto":
+        if present["cuda"]:
+            return Choice("cuda", f"the GPU {torch.cuda.get_device_name()} is the fastest device here")
+        if present["mps"]:
+            return Choice("mps", "Apple's GPU is faster than the CPU")
+        return Choice("cpu", "there is no GPU here")
+    if not present[asked]:
+        raise EncoderError(
+            f"The setting device asks for {asked}, which torch {torch.__version__} does not find on this machine. "
+            "Set GEOLOC_DEVICE=auto, or install a torch made for it."
+        )
+    return Choice(asked, "set by GEOLOC_DEVICE or geoloc.toml")
+
+
+def choose_dtype(device: str) -> Choice:
+    """`float32`, `float16` or `bfloat16` for a device."""
+    import torch
+
+    asked = settings().dtype
+    if asked != "auto":
+        return Choice(asked, "set by GEOLOC_DTYPE or geoloc.toml")
+    if device == "cuda":
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return Choice("bfloat16", "twice as fast as float32 on this GPU, with float32's range")
+        return Choice("float16", "twice as fast as float32; this GPU has no bfloat16")
+    if device == "mps":
+        return Choice("float16", "twice as fast as float32 on Apple's GPU")
+    return Choice("float32", "16-bit numbers are 3 to 4 times slower on a CPU without matrix units for them")
+
+
+def choose_batch(device: str) -> Choice:
+    """Photos a forward pass."""
+    asked = settings().batch_size
+    if asked:
+        return Choice(str(asked), "set by GEOLOC_BATCH_SIZE or geoloc.toml")
+    return Choice(str(_BATCH[device]), f"enough to keep a {device} busy")

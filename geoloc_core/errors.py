@@ -1,0 +1,90 @@
+"""The errors Geoloc raises on purpose. Each message is for a person and ends with what to do.
+
+GeolocError
+├── SettingsError            a setting that cannot be used
+├── CoordinateError          a latitude or longitude that is none (also a ValueError)
+├── PhotoError               bytes that do not become a photo
+│   ├── PhotoEmpty           nothing in them
+│   ├── PhotoTooLarge        more bytes or pixels than the settings allow
+│   ├── PhotoTooSmall        too few pixels to say anything
+│   └── PhotoUnreadable      no photo, a format we do not read, or a damaged file
+├── EncoderError             an encoder that does not exist or did not work
+│   └── WeightsMissing       its weights are not on this machine
+├── HubError                 the model hub would not give the weights
+│   ├── HubUnreachable       it did not answer in time
+│   └── DownloadCancelled    the user stopped the download
+└── GalleryError             a gallery that cannot be searched
+    ├── GalleryMissing       no gallery in that folder
+    ├── GalleryDamaged       files missing, changed, or not what the manifest says
+    └── EncoderMismatch      made by another encoder than the one asked for
+"""
+
+from __future__ import annotations
+
+
+class GeolocError(Exception):
+    """Root of the tree: catch this one to show any of our messages."""
+
+
+class SettingsError(GeolocError):
+    """A setting has a value that cannot be used."""
+
+
+class CoordinateError(GeolocError, ValueError):
+    """A latitude or longitude is not a number, out of range, or cannot be parsed."""
+
+
+class PhotoError(GeolocError):
+    """Bytes that do not become a photo."""
+
+
+class PhotoEmpty(PhotoError):
+    """The file holds no bytes."""
+
+
+class PhotoTooLarge(PhotoError):
+    """More bytes or pixels than the settings allow."""
+
+
+class PhotoTooSmall(PhotoError):
+    """Too few pixels to say anything about a place."""
+
+
+class PhotoUnreadable(PhotoError):
+    """Not a photo, a format we do not read, or a damaged file."""
+
+
+class EncoderError(GeolocError):
+    """An encoder that does not exist or did not work."""
+
+
+class WeightsMissing(EncoderError):
+    """The encoder's weights are not on this machine."""
+
+
+class HubError(GeolocError):
+    """The model hub would not give the weights, or they could not be kept."""
+
+
+class HubUnreachable(HubError):
+    """The model hub did not answer in time."""
+
+
+class DownloadCancelled(HubError):
+    """The user stopped a download; what had arrived is kept."""
+
+
+class GalleryError(GeolocError):
+    """A gallery that cannot be searched."""
+
+
+class GalleryMissing(GalleryError):
+    """There is no gallery in that folder."""
+
+
+class GalleryDamaged(GalleryError):
+    """Files of the gallery are missing, changed, or not what its manifest says."""
+
+
+class EncoderMismatch(GalleryError):
+    """The gallery was made by another encoder than the one asked for."""

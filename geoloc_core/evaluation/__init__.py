@@ -1,0 +1,1 @@
+"""How good predictions are: the field's measures and the baselines any model must beat."""

@@ -1,0 +1,91 @@
+"""Which galleries are on this machine, and which one to start with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoloc_core.encoders import for_id
+from geoloc_core.errors import GalleryError, GalleryMissing, GeolocError
+from geoloc_core.gallery.manifest import Manifest, check_files, read_manifest
+from geoloc_core.paths import ASSETS
+from geoloc_core.settings import Settings
+from geoloc_core.status import Availability, Choice
+
+STARTER = ASSETS / "starter"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A gallery's folder and manifest; for one that cannot be used, the problem in place of the manifest."""
+
+    path: Path
+    manifest: Manifest | None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The folder's name, by which the gallery is chosen."""
+        return self.path.name
+
+
+def find_galleries(settings: Settings) -> tuple[Listed, ...]:
+    """The galleries in the settings' folder, and last the embedded starter. Only manifests are read."""
+    try:
+        folders = sorted(p for p in settings.galleries.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError:
+        folders = []
+    if settings.gallery and (named := Path(settings.gallery).expanduser()).is_dir() and named not in folders:
+        folders.insert(0, named)
+    return tuple(_listed(path) for path in (*folders, STARTER))
+
+
+def readiness(entry: Listed) -> Availability:
+    """Whether a gallery could be searched now, judged without opening it."""
+    if entry.manifest is None:
+        return Availability(False, entry.problem)
+    try:
+        return for_id(entry.manifest.encoder.id, entry.manifest.encoder.name).availability()
+    except GeolocError as error:
+        return Availability(False, str(error))
+
+
+def default_gallery(listed: tuple[Listed, ...], settings: Settings) -> tuple[Listed, Choice]:
+    """The gallery to start with: the one the settings name, else the largest that is ready, else the starter."""
+    if settings.gallery:
+        for entry in listed:
+            if settings.gallery in (entry.name, str(entry.path)):
+                return entry, Choice(entry.name, "the settings name it")
+    ready = [entry for entry in listed if entry.path != STARTER and readiness(entry)]
+    if ready:
+        largest = max(ready, key=lambda entry: entry.manifest.count if entry.manifest else 0)
+        return largest, Choice(largest.name, "the largest usable gallery in the galleries folder")
+    return listed[-1], Choice(listed[-1].name, "the embedded starter: no other usable gallery was found")
+
+
+def choose(name: str | None, settings: Settings) -> tuple[Path, Choice]:
+    """The folder of the gallery called `name` (or at that path); without a name, the default.
+
+    Raises:
+        GalleryMissing: there is no gallery of that name.
+    """
+    listed = find_galleries(settings)
+    if not name:
+        entry, choice = default_gallery(listed, settings)
+        return entry.path, choice
+    for entry in listed:
+        if name == entry.name:
+            return entry.path, Choice(name, "asked for by name")
+    if (path := Path(name).expanduser()).is_dir():
+        return path, Choice(path.name, "asked for by path")
+    names = ", ".join(entry.name for entry in listed)
+    raise GalleryMissing(f"There is no gallery {name!r}. Give a gallery's folder, or one of {names}.")
+
+
+def _listed(path: Path) -> Listed:
+    try:
+        manifest = read_manifest(path)
+        check_files(path, manifest, checksums=False)
+        return Listed(path, manifest)
+    except GalleryError as error:
+        return Listed(path, None, str(error))

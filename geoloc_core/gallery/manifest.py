@@ -1,0 +1,134 @@
+"""manifest.json: what a gallery claims to be. Read as hostile, written last.
+
+A gallery is a folder of shards: `vectors-00000.npy` (n, d) float16 with unit rows beside `rows-00000.parquet` (id, lat,
+lon and the source's columns) and optionally `thumbnails-00000.zip`, all with the same order of rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from geoloc_core.errors import GalleryDamaged, GalleryMissing
+
+NAME = "manifest.json"
+_MAX_BYTES = 16_000_000
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class File(_Strict):
+    """One file of the gallery: its size and SHA-256."""
+
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Shard(_Strict):
+    """Rows that lie together: row i of `vectors` is row i of `rows`."""
+
+    vectors: FileName
+    rows: FileName
+    thumbnails: FileName | None = None
+    count: int = Field(ge=1)
+
+
+class EncoderRef(_Strict):
+    """The encoder that made the vectors: `id` pins it, `name` is what to ask for."""
+
+    id: str = Field(max_length=300)
+    name: str = Field(max_length=300)
+
+
+class Manifest(_Strict):
+    """The gallery's facts. `synthetic` marks photos that were drawn, whose answers mean nothing for real photos."""
+
+    format: Literal["geoloc-gallery"] = "geoloc-gallery"
+    version: Literal[1] = 1
+    title: str = Field(max_length=200)
+    encoder: EncoderRef
+    dim: int = Field(ge=1, le=65_536)
+    count: int = Field(ge=1)
+    shards: tuple[Shard, ...] = Field(min_length=1)
+    files: dict[FileName, File]
+    source: str = Field("", max_length=2_000)
+    licence: str = Field("", max_length=2_000)
+    synthetic: bool = False
+    created: datetime
+    command: str = Field("", max_length=2_000)
+    software: str = Field("", max_length=200)
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Manifest:
+        if sum(shard.count for shard in self.shards) != self.count:
+            raise ValueError("the shards' counts do not add up to the gallery's count")
+        for shard in self.shards:
+            for name in (shard.vectors, shard.rows, shard.thumbnails):
+                if name is not None and name not in self.files:
+                    raise ValueError(f"no size and checksum for {name}")
+        return self
+
+    def to_json(self) -> str:
+        """The text of manifest.json."""
+        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `folder`/manifest.json; the other files are not looked at.
+
+    Raises:
+        GalleryMissing: no such folder, or no manifest in it (a build that did not finish has none).
+        GalleryDamaged: the manifest is not one.
+    """
+    path = folder / NAME
+    if not folder.is_dir():
+        raise GalleryMissing(f"There is no folder {folder}. Check the path, or build a gallery into it.")
+    if not path.is_file():
+        raise GalleryMissing(
+            f"{folder} holds no {NAME}, so it is not a whole gallery: its build or copy did not finish. "
+            "Build it again, or copy the whole folder."
+        )
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise GalleryDamaged(f"{path} is too large to be a manifest. Build the gallery again.")
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        problem = f"{where}: {first['msg']}" if where else first["msg"]
+        raise GalleryDamaged(f"{path} cannot be used ({problem}). Build or copy the gallery again.") from None
+    except OSError as error:
+        raise GalleryDamaged(f"{path} cannot be read ({error.strerror}). Check the folder's permissions.") from None
+
+
+def describe_file(path: Path) -> File:
+    """Size and SHA-256 of a file."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return File(bytes=path.stat().st_size, sha256=digest)
+
+
+def check_files(folder: Path, manifest: Manifest, *, checksums: bool) -> None:
+    """Check that every file is there with the manifest's size and, if asked, its SHA-256.
+
+    Raises:
+        GalleryDamaged: one is not.
+    """
+    for name, expected in manifest.files.items():
+        file = folder / name
+        if not file.is_file():
+            raise GalleryDamaged(f"{file} is missing. Copy the whole gallery again, or build it again.")
+        if file.stat().st_size != expected.bytes or (checksums and describe_file(file) != expected):
+            raise GalleryDamaged(
+                f"{file} is not the file the manifest names. Copy the gallery again, or build it again."
+            )

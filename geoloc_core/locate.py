@@ -1,0 +1,54 @@
+"""One photo in, one answer out: what the page and the command line both call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from geoloc_core.answer import Answer
+from geoloc_core.encoders import Encoder, for_id
+from geoloc_core.gallery import Gallery
+from geoloc_core.photo import Photo
+from geoloc_core.prediction import Prediction, Query
+from geoloc_core.predictors.knn import SIGMA_KM, VOTERS, Knn
+
+
+def encoder_of(gallery: Gallery) -> Encoder:
+    """The encoder the gallery was made with, if its weights are on this machine.
+
+    Raises:
+        WeightsMissing: they are not; the message says how to get them.
+        EncoderMismatch: there is an encoder of that name, but with other weights or preprocessing.
+    """
+    made_with = gallery.manifest.encoder
+    return for_id(made_with.id, made_with.name)
+
+
+def predict(
+    photo: Photo,
+    gallery: Gallery,
+    encoder: Encoder,
+    *,
+    shown: int = 16,
+    voters: int = VOTERS,
+    sigma_km: float = SIGMA_KM,
+    on_step: Callable[[str], None] | None = None,
+) -> Prediction:
+    """Locate a photo by the gallery's nearest photos; see `predictors.knn`.
+
+    Raises:
+        EncoderError: the encoder is not available or failed.
+        GalleryError: the gallery cannot be searched or was made by another encoder.
+    """
+    predictor = Knn(gallery, encoder, shown=shown, voters=voters, sigma_km=sigma_km)
+    return predictor.predict(Query(photo, on_step))
+
+
+def locate(photo: Photo, gallery: Gallery, *, shown: int = 16, on_step: Callable[[str], None] | None = None) -> Answer:
+    """Locate a photo with the gallery's own encoder; the photo's EXIF position, if any, is the truth to compare with.
+
+    Raises:
+        EncoderError: the encoder is not available or failed.
+        GalleryError: the gallery cannot be searched.
+    """
+    prediction = predict(photo, gallery, encoder_of(gallery), shown=shown, on_step=on_step)
+    return Answer.of(prediction, gallery, photo.exif.location)

@@ -1,0 +1,1 @@
+"""The base map and place tables that ship with Geoloc, made from Natural Earth and GeoNames."""

@@ -1,0 +1,109 @@
+"""Galleries and models: what is on this machine, what cannot be used and why, and how to get the real models."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from geoloc_core.encoders import create, names
+from geoloc_core.encoders.presets import PRESETS
+from geoloc_core.errors import GeolocError
+from geoloc_core.gallery.catalogue import STARTER, Listed, default_gallery, find_galleries, readiness
+from geoloc_core.settings import settings
+from geoloc_core.status import Availability
+from pages.parts import frame
+from pages.parts.fetching import fetch_panel
+from pages.parts.text import message, plain
+
+
+def draw() -> None:
+    """The page."""
+    st.title("Galleries and models", anchor=False)
+    st.markdown(
+        "An answer comes from a **gallery** of photos whose places are known, compared through the **encoder** it "
+        "was made with."
+    )
+    _galleries()
+    _encoders()
+
+
+def _galleries() -> None:
+    st.header("Galleries on this machine", anchor=False)
+    listed = find_galleries(settings())
+    first, why = default_gallery(listed, settings())
+    cells = st.grid(2, min_column_width=340, border=True)
+    for entry in listed:
+        with cells.cell():
+            _gallery(entry, why.reason if entry == first else "")
+    with st.expander("Add a gallery of your own photos", icon=":material/add_photo_alternate:"):
+        st.markdown("From a folder of photos that carry GPS, or a CSV with the columns `file`, `lat` and `lon`:")
+        st.code("python -m index_builder build PHOTOS --out GALLERY --encoder im2gps", language="bash")
+        st.markdown("Galleries are looked for in this folder (setting `galleries`, environment `GEOLOC_GALLERIES`):")
+        st.code(str(settings().galleries), language=None)
+
+
+def _gallery(entry: Listed, first_because: str) -> None:
+    facts = entry.manifest
+    ready = readiness(entry)
+    st.subheader(plain(facts.title if facts and facts.title else entry.name), anchor=False)
+    with st.container(horizontal=True, gap="xsmall"):
+        _state_badge(ready)
+        if first_because:
+            st.badge("used first", icon=":material/star:", color="blue", help=plain(first_because))
+        if facts and facts.synthetic:
+            st.badge("drawn photos", icon=":material/palette:", color="orange")
+    if not ready:
+        st.warning(message(f"{ready.reason} {ready.remedy}"), icon=":material/warning:")
+    if facts:
+        told = [
+            f"{facts.count:,} photos",
+            f"encoder {facts.encoder.name}",
+            f"licence: {facts.licence or 'not said'}",
+            f"made {facts.created:%d %B %Y}",
+        ]
+        st.markdown(plain(" · ".join(told)))
+        if facts.source:
+            st.caption(plain(facts.source))
+    if entry.path == STARTER:
+        st.caption("Starter gallery of drawn photos: its answers mean nothing for real photos.")
+
+
+def _encoders() -> None:
+    st.header("Encoders", anchor=False)
+    st.markdown(
+        "Nothing is downloaded without your click. A click fetches the weights from the model hub into this machine's "
+        "cache; `python -m geoloc_core fetch NAME` does the same."
+    )
+    cells = st.grid(2, min_column_width=340, border=True)
+    for name in names():
+        with cells.cell():
+            _encoder(name)
+
+
+def _encoder(name: str) -> None:
+    preset = PRESETS.get(name)
+    try:
+        ready = create(name).availability()
+    except GeolocError as error:
+        ready = Availability(False, str(error))
+    st.subheader(plain(preset.title if preset else name), anchor=False)
+    with st.container(horizontal=True, gap="xsmall"):
+        _state_badge(ready)
+        st.badge(plain(name), color="gray", help="The name that commands and settings use.")
+    if preset:
+        st.markdown(plain(preset.reason))
+        st.caption(plain(f"Licence: {preset.licence}. {preset.dim:,} numbers a photo."))
+    if ready:
+        return
+    st.caption(message(f"{ready.reason} {ready.remedy}"))
+    if preset and preset.hub:
+        fetch_panel(preset.name, preset.hub, preset.download_bytes)
+
+
+def _state_badge(ready: Availability) -> None:
+    if ready:
+        st.badge("ready", icon=":material/check:", color="green")
+    else:
+        st.badge("not usable yet", icon=":material/block:", color="gray")
+
+
+frame.run(__file__, draw)

@@ -1,0 +1,88 @@
+"""Locate a photo: a photo in, a place on a map out, with the evidence."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from geoloc_core.errors import GeolocError
+from pages.parts import frame
+from pages.parts.facts import photo_facts, photo_shown, true_place
+from pages.parts.intake import example_grid, listen_for_paste, photo_input
+from pages.parts.options import Options, options
+from pages.parts.running import run
+from pages.parts.state import ANSWER, Work, work
+
+
+def draw() -> None:
+    """The page: the photo on the left, the answer on the right."""
+    now = work()
+    left, right = st.columns([1, 2.6], gap="medium")
+    with left:
+        with st.container(border=True):
+            photo_input()
+            photo_shown(now)
+            now.wanted |= st.button(
+                "Locate",
+                key="locate",
+                type="primary",
+                icon=":material/my_location:",
+                width="stretch",
+                disabled=now.photo is None,
+            )
+            jump = st.container(key="jump")
+            photo_facts(now)
+            chosen = options()
+        below = st.container()
+    _answer(now, chosen, right)
+    if now.answer:
+        jump.markdown(f":material/arrow_downward: [To the answer](#{ANSWER})")
+    with below:
+        true_place(now)
+        if now.answer:
+            with st.expander("Try an example", icon=":material/photo_library:"):
+                example_grid(3, 72)
+    listen_for_paste()
+
+
+def _answer(now: Work, chosen: Options, column: DeltaGenerator) -> None:
+    wanted, now.wanted = now.wanted and now.photo is not None, False
+    # Only a new answer clears the column first: clearing it at every run would draw the maps anew
+    slot = column.empty() if wanted else column
+    if wanted:
+        _run(now, chosen, slot)
+    with slot.container():
+        if now.failure:
+            frame.show_problem(now.failure)
+            st.page_link("pages/galleries.py", label="Galleries and models", icon=":material/arrow_forward:")
+        if now.answer:
+            from pages.parts.result import show  # brings folium, which the first paint can do without
+
+            show(now, chosen.tiles)
+        else:
+            _welcome(now)
+
+
+def _run(now: Work, chosen: Options, slot: DeltaGenerator) -> None:
+    now.failure = None
+    try:
+        with slot.container():
+            run(now, chosen)
+    except GeolocError as error:
+        now.failure = error
+
+
+def _welcome(now: Work) -> None:
+    st.title("Where in the world was this photo taken?", anchor=False)
+    if now.photo:
+        st.markdown("Press **Locate** to compare your photo with the gallery.")
+        return
+    st.markdown(
+        "Add a photo: drop it, choose it or paste it. Geoloc compares it with photos whose places are known "
+        "and shows where it was probably taken, how sure it is, and on what evidence."
+    )
+    st.subheader("Or try one of these", anchor=False)
+    example_grid(4, 150)
+
+
+frame.run(__file__, draw)

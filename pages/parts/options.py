@@ -1,0 +1,109 @@
+"""What a visitor may choose before locating: the gallery, and how its photos vote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from geoloc_core.gallery import Gallery
+from geoloc_core.gallery.catalogue import Listed, default_gallery, find_galleries, readiness
+from geoloc_core.gallery.manifest import NAME
+from geoloc_core.maps.tiles import TILE_LAYERS
+from geoloc_core.predictors.knn import SIGMA_KM, VOTERS
+from geoloc_core.settings import settings
+from geoloc_core.status import Choice
+from pages.parts.text import message, plain
+
+_NO_TILES = "None: ask no other server"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The choices made; `because` says who chose the gallery and why."""
+
+    gallery: Path
+    because: Choice
+    shown: int
+    voters: int
+    sigma_km: float
+    tiles: str
+
+
+def options() -> Options:
+    """Draw the options and return them."""
+    config = settings()
+    with st.expander("Options", icon=":material/tune:"):
+        entry, because = _gallery_choice()
+        shown = st.slider(
+            "Neighbours shown", 4, 32, min(max(config.neighbours, 4), 32), key="shown", persist_state="session"
+        )
+        sigma = st.slider(
+            "Kernel width (km)", 25, 1000, round(SIGMA_KM), 5, key="sigma", persist_state="session",
+            help="How far each neighbour's vote is blurred. The published 4° are 445 km.",
+        )  # fmt: skip
+        voters = st.slider(
+            "Neighbours that vote", 1, 500, VOTERS, key="voters", persist_state="session",
+            help="The more alike a photo looks, the heavier its vote; the published number is 100.",
+        )  # fmt: skip
+        tiles = st.selectbox(
+            "Online map layer", [_NO_TILES, *(layer.name for layer in TILE_LAYERS)],
+            key="tiles", persist_state="session",
+            help="Drawn over the built-in map. Its server then sees which places you look at.",
+        )  # fmt: skip
+    _who_answers(entry, because)
+    return Options(entry.path, because, shown, voters, float(sigma), tiles)
+
+
+def open_gallery(path: Path) -> Gallery:
+    """The gallery in a folder, opened once for all visitors and again when its manifest changes.
+
+    Raises:
+        GalleryError: it cannot be used.
+    """
+    try:
+        changed = (path / NAME).stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _open(str(path), changed)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _open(path: str, _changed: int) -> Gallery:
+    return Gallery.open(path)
+
+
+def _gallery_choice() -> tuple[Listed, Choice]:
+    listed = {str(entry.path): entry for entry in find_galleries(settings())}
+    first, because = default_gallery(tuple(listed.values()), settings())
+    chosen = st.selectbox(
+        "Gallery",
+        list(listed),
+        index=list(listed).index(str(first.path)),
+        format_func=lambda path: _label(listed[path]),
+        key="gallery",
+        persist_state="session",
+        help="The photos that the answer is drawn from.",
+    )
+    entry = listed[chosen]
+    if entry != first:
+        because = Choice(entry.name, "chosen by you")
+    return entry, because
+
+
+def _who_answers(entry: Listed, because: Choice) -> None:
+    ready = readiness(entry)
+    if not ready:
+        st.warning(message(f"{ready.reason} {ready.remedy}"), icon=":material/warning:")
+    elif entry.manifest:
+        st.caption(
+            f"Answers come from **{plain(entry.manifest.title or entry.name)}** through the encoder "
+            f"**{plain(entry.manifest.encoder.name)}**: {plain(because.reason)}."
+        )
+
+
+def _label(entry: Listed) -> str:
+    if entry.manifest is None:
+        return f"{entry.name} (cannot be used)"
+    return f"{entry.manifest.title or entry.name} · {entry.manifest.count:,} photos"

@@ -1,0 +1,141 @@
+"""An answer on the page: the place first, how sure it is second, the evidence after."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from geoloc_core.answer import SCALES, Answer
+from geoloc_core.export import EXPORTS, links
+from pages.parts import drawing
+from pages.parts.evidence import candidates, how_it_came, neighbour_table
+from pages.parts.state import ANSWER, Work
+from pages.parts.text import degrees, km, plain, share
+
+_FORMATS = {"json": "JSON", "geojson": "GeoJSON", "kml": "KML"}
+
+
+def show(now: Work, tiles: str) -> None:
+    """Draw the session's answer."""
+    answer = now.answer
+    assert answer is not None
+    _warning(answer, is_example=now.example is not None)
+    with st.container(border=True):
+        _headline(answer)
+        _figures(answer)
+        drawing.prediction(now, tiles)
+        st.caption(_in_words(answer))
+        _ways_out(answer)
+    if len(answer.candidates) > 1:
+        with st.container(border=True):
+            candidates(answer)
+    near, far = st.columns(2, gap="small")
+    with near.container(border=True):
+        st.subheader(f"{len(answer.nearest)} most similar photos", anchor=False)
+        drawing.neighbours(now, "nearest", tiles)
+        st.caption(_ends_in_words(answer, "nearest"))
+    with far.container(border=True):
+        st.subheader(f"{len(answer.farthest)} least similar photos", anchor=False)
+        drawing.neighbours(now, "farthest", tiles)
+        st.caption(_ends_in_words(answer, "farthest"))
+    with st.container(border=True):
+        neighbour_table(now)
+    how_it_came(answer, now)
+
+
+def _warning(answer: Answer, is_example: bool) -> None:
+    if answer.synthetic and not is_example:
+        st.warning(
+            "**Starter gallery of drawn photos: its answers mean nothing for real photos.** For a real answer, build a "
+            "gallery of real photos; *Galleries and models* says how.",
+            icon=":material/warning:",
+        )
+    elif is_example and not answer.synthetic:
+        st.info("This example is a drawing: a gallery of real photos cannot place it.", icon=":material/palette:")
+
+
+def _headline(answer: Answer) -> None:
+    with st.container(key="headline"):
+        st.caption("Most likely place")
+        st.title(plain(answer.place), anchor=ANSWER)
+        with st.container(horizontal=True, gap="xsmall"):
+            st.badge(
+                plain(answer.gallery_title or answer.gallery_name) + f" · {answer.gallery_size:,} photos",
+                icon=":material/palette:" if answer.synthetic else ":material/collections_bookmark:",
+                color="orange" if answer.synthetic else "blue",
+                help=plain(f"The gallery that answered: {answer.choices['gallery'].reason}. {answer.gallery_source}"),
+            )
+            st.badge(
+                plain(answer.prediction.model.split(" over ")[0]),
+                icon=":material/memory:",
+                color="gray",
+                help="The encoder that compared the photos: the one this gallery was made with.",
+            )
+            st.badge(f"{sum(answer.prediction.seconds.values()):.2f} s", icon=":material/timer:", color="gray")
+
+
+def _figures(answer: Answer) -> None:
+    with st.container(key="figures"):
+        place, radius, error = st.columns([1.15, 1, 1], gap="medium")
+    with place:
+        st.caption("Coordinates")
+        st.code(degrees(answer.lat, answer.lon), language=None)
+    with radius:
+        st.metric(
+            f"{share(answer.mass)} lies within",
+            km(answer.radius_km),
+            help="The circle around the place that holds this share of the model's own distribution.",
+        )
+        if not answer.calibrated:
+            st.badge(
+                "uncalibrated",
+                color="orange",
+                help="How often the truth really lies inside has not been measured on photos with known places.",
+            )
+    with error:
+        if answer.truth:
+            st.metric("Error", km(answer.truth.error_km), help="Distance to the true place, on the WGS84 ellipsoid.")
+            st.badge(_scale(answer), color="green" if answer.truth.scale != "none" else "red")
+
+
+def _scale(answer: Answer) -> str:
+    assert answer.truth is not None
+    limit = next((limit for limit, name in SCALES.items() if name == answer.truth.scale), None)
+    return f"within {answer.truth.scale} scale ({limit:,.0f} km)" if limit else "beyond 2,500 km"
+
+
+def _in_words(answer: Answer) -> str:
+    said = (
+        f"The prediction is {plain(answer.place)}; {share(answer.mass)} of the distribution lies within "
+        f"{km(answer.radius_km)} of it."
+    )
+    if not answer.truth:
+        return said
+    source = "the photo says" if answer.truth.source == "exif" else "you say"
+    return f"{said} The true place, {source}, is {plain(answer.truth.place)}: {km(answer.truth.error_km)} away."
+
+
+def _ends_in_words(answer: Answer, end: str) -> str:
+    seen = answer.nearest if end == "nearest" else answer.farthest
+    if not seen:
+        return "None."
+    first, away = seen[0], sorted(item.distance_km for item in seen)
+    most = "most" if end == "nearest" else "least"
+    return (
+        f"Number 1, the {most} similar, is from {plain(first.place.short)} "
+        f"(similarity {first.neighbour.similarity:.2f}). "
+        f"They lie {km(away[0])} to {km(away[-1])} from the prediction."
+    )
+
+
+def _ways_out(answer: Answer) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for name, url in links(answer.lat, answer.lon).items():
+            st.link_button(
+                name, url, icon=":material/open_in_new:", help="Its owner then sees which place you look at."
+            )
+        with st.popover("Save the answer", icon=":material/download:"):
+            for kind, (write, mime) in EXPORTS.items():
+                st.download_button(
+                    _FORMATS.get(kind, kind), write(answer), f"geoloc.{kind}", mime, on_click="ignore", width="stretch"
+                )
+            st.caption("Nothing of the photo itself is in these files but, where known, its true place.")

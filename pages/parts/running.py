@@ -1,0 +1,61 @@
+"""Locating while the visitor watches: the steps, their seconds, and what to do if one fails."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from geoloc_core.answer import Answer
+from geoloc_core.locate import encoder_of, predict
+from pages.parts.options import Options, open_gallery
+from pages.parts.state import Work
+
+
+class _Steps:
+    """Writes each step as it begins, and its seconds when the next one does."""
+
+    def __init__(self) -> None:
+        self._line: DeltaGenerator | None = None
+        self._text, self._start = "", 0.0
+
+    def __call__(self, text: str) -> None:
+        self.close()
+        self._line, self._text, self._start = st.empty(), text, time.perf_counter()
+        self._line.markdown(f":material/more_horiz: {text}")
+
+    def close(self) -> None:
+        """The last step has ended."""
+        if self._line:
+            self._line.markdown(f":material/check: {self._text} · {time.perf_counter() - self._start:.2f} s")
+
+
+def run(now: Work, chosen: Options) -> None:
+    """Locate the photo and keep the answer in the session.
+
+    Raises:
+        GeolocError: it cannot be done; the message says what to do.
+    """
+    assert now.photo is not None
+    now.drop_answer()
+    with st.status("Locating the photo", expanded=True) as status:
+        steps = _Steps()
+        steps("Opening the gallery")
+        gallery = open_gallery(chosen.gallery)
+        encoder = encoder_of(gallery)
+        prediction = predict(
+            now.photo,
+            gallery,
+            encoder,
+            shown=chosen.shown,
+            voters=chosen.voters,
+            sigma_km=chosen.sigma_km,
+            on_step=steps,
+        )
+        steps("Naming the places")
+        choices = {**prediction.choices, "gallery": chosen.because}
+        now.answer = Answer.of(prediction, gallery, now.truth, now.truth_source, choices)
+        now.gallery = gallery
+        steps.close()
+        status.update(label="Located", state="complete", expanded=False)

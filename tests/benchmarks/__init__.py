@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench` runs them all, prints tables and writes JSON into build/bench. None is a timed test."""
