@@ -7,9 +7,10 @@ from collections.abc import Callable
 from geoloc_core.answer import Answer
 from geoloc_core.encoders import Encoder, for_id
 from geoloc_core.gallery import Gallery
+from geoloc_core.gallery.manifest import Voting
 from geoloc_core.photo import Photo
 from geoloc_core.prediction import Prediction, Query
-from geoloc_core.predictors.knn import SIGMA_KM, VOTERS, Knn
+from geoloc_core.predictors.knn import Knn
 
 
 def encoder_of(gallery: Gallery) -> Encoder:
@@ -29,8 +30,7 @@ def predict(
     encoder: Encoder,
     *,
     shown: int = 16,
-    voters: int = VOTERS,
-    sigma_km: float = SIGMA_KM,
+    voting: Voting | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Prediction:
     """Locate a photo by the gallery's nearest photos; see `predictors.knn`.
@@ -39,7 +39,7 @@ def predict(
         EncoderError: the encoder is not available or failed.
         GalleryError: the gallery cannot be searched or was made by another encoder.
     """
-    predictor = Knn(gallery, encoder, shown=shown, voters=voters, sigma_km=sigma_km)
+    predictor = Knn(gallery, encoder, shown=shown, voting=voting)
     return predictor.predict(Query(photo, on_step))
 
 

@@ -17,7 +17,7 @@ from geoloc_core import __version__
 from geoloc_core.encoders.base import Embeddings
 from geoloc_core.errors import GeolocError
 from geoloc_core.gallery import thumbnail_name
-from geoloc_core.gallery.manifest import NAME, EncoderRef, File, Manifest, Shard, describe_file
+from geoloc_core.gallery.manifest import NAME, EncoderRef, File, Manifest, Shard, Voting, describe_file
 
 SHARD_ROWS = 65_536
 RESERVED = ("id", "lat", "lon")
@@ -33,6 +33,7 @@ class Provenance:
     command: str = ""
     synthetic: bool = False
     created: datetime | None = None
+    voting: Voting | None = None
 
 
 class GalleryWriter:
@@ -104,6 +105,7 @@ class GalleryWriter:
             source=about.source,
             licence=about.licence,
             synthetic=about.synthetic,
+            voting=about.voting,
             created=about.created or datetime.now(UTC).replace(microsecond=0),
             command=about.command,
             software=f"geoloc {__version__}",

@@ -21,7 +21,7 @@ from geoloc_core.encoders import create
 from geoloc_core.evaluation.metrics import Accuracy, accuracy, best_constant, random_gallery_point
 from geoloc_core.exif import exif_with_gps
 from geoloc_core.gallery import Gallery
-from geoloc_core.gallery.manifest import EncoderRef
+from geoloc_core.gallery.manifest import EncoderRef, Voting
 from geoloc_core.locate import predict
 from geoloc_core.photo import read_photo
 from index_builder.atlas import draw, sample_places
@@ -31,6 +31,7 @@ from index_builder.publish import GalleryWriter, Provenance
 SIZE = (384, 288)
 LICENCE = "CC0 1.0"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that making the starter again gives the same bytes
+VOTING = Voting(voters=100, sigma_km=445, exponent=1)  # best on validation photos: see docs/decisions.md
 Job = tuple[float, float, int, int, tuple[int, int]]
 
 
@@ -47,6 +48,7 @@ def make_starter(out: Path, *, encoder_name: str = "starter", count: int = 3000,
         licence=LICENCE,
         command=f"python -m index_builder atlas --encoder {encoder_name} --count {count} --seed {seed}",
         synthetic=True,
+        voting=VOTING if encoder_name == "starter" else None,
         created=EPOCH,
     )
     reference = EncoderRef(id=encoder.id, name=encoder_name)

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from geoloc_core.exif import exif_with_gps
 from geoloc_core.gallery.catalogue import STARTER
 from geoloc_core.paths import ROOT
+from geoloc_core.settings import settings
 from tests.app_driver import (
     assert_located,
     at,
@@ -77,11 +78,12 @@ def test_the_true_place_can_be_typed_chosen_and_removed(at: AppTest):
 def test_options_change_the_answer(at: AppTest):
     upload(at, good_photo())
     at.slider(key="shown").set_value(5).run()
-    at.slider(key="sigma").set_value(50).run()
+    sigma = f"sigma {settings().galleries / 'small'}"
+    at.slider(key=sigma).set_value(50).run()
     locate(at)
     assert len(at.dataframe[0].value) == 5
     narrow = at.metric[0].value
-    at.slider(key="sigma").set_value(1000).run()
+    at.slider(key=sigma).set_value(1000).run()
     locate(at)
     assert at.metric[0].value != narrow
 

@@ -48,8 +48,26 @@ class EncoderRef(_Strict):
     name: str = Field(max_length=300)
 
 
+class Voting(_Strict):
+    """How the nearest photos vote for their places; see `predictors.knn`.
+
+    The `voters` nearest weigh 1 / d^`exponent`, d the squared distance of embeddings, and are blurred by `sigma_km`.
+    """
+
+    voters: int = Field(ge=1, le=1000)
+    sigma_km: float = Field(gt=0, le=20_000)
+    exponent: float = Field(ge=0, le=100)
+
+    def __str__(self) -> str:
+        return f"{self.voters} voters, kernel {self.sigma_km:,.0f} km, exponent {self.exponent:g}"
+
+
 class Manifest(_Strict):
-    """The gallery's facts. `synthetic` marks photos that were drawn, whose answers mean nothing for real photos."""
+    """The gallery's facts.
+
+    `synthetic` marks photos that were drawn, whose answers mean nothing for real photos. `voting` is there if somebody
+    measured, on photos outside the gallery, how its photos vote best.
+    """
 
     format: Literal["geoloc-gallery"] = "geoloc-gallery"
     version: Literal[1] = 1
@@ -62,6 +80,7 @@ class Manifest(_Strict):
     source: str = Field("", max_length=2_000)
     licence: str = Field("", max_length=2_000)
     synthetic: bool = False
+    voting: Voting | None = None
     created: datetime
     command: str = Field("", max_length=2_000)
     software: str = Field("", max_length=200)

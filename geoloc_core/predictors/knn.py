@@ -12,13 +12,13 @@ import numpy as np
 from geoloc_core.encoders.base import Encoder
 from geoloc_core.errors import GeolocError
 from geoloc_core.gallery import Gallery
+from geoloc_core.gallery.manifest import Manifest, Voting
 from geoloc_core.geo import EARTH_RADIUS_KM, LocationDistribution
 from geoloc_core.prediction import Evidence, Prediction, Query
-from geoloc_core.status import Availability
+from geoloc_core.status import Availability, Choice
 
 SIGMA_KM = float(np.radians(4.0) * EARTH_RADIUS_KM)
-VOTERS = 100
-EXPONENT = 10.0
+PUBLISHED = Voting(voters=100, sigma_km=SIGMA_KM, exponent=10)
 
 
 class Knn:
@@ -28,9 +28,7 @@ class Knn:
         gallery: the photos searched.
         encoder: the encoder the gallery was made with.
         shown: neighbours kept as evidence at each end.
-        voters: nearest neighbours that vote.
-        sigma_km: width of the kernel in km.
-        exponent: how steeply a vote falls with distance in embedding space.
+        voting: how the nearest vote; by default as the gallery says, or else as published.
     """
 
     name = "knn"
@@ -41,13 +39,12 @@ class Knn:
         encoder: Encoder,
         *,
         shown: int = 16,
-        voters: int = VOTERS,
-        sigma_km: float = SIGMA_KM,
-        exponent: float = EXPONENT,
+        voting: Voting | None = None,
     ) -> None:
-        self.gallery, self.encoder = gallery, encoder
-        self.shown, self.voters = shown, max(voters, 1)
-        self.sigma_km, self.exponent = sigma_km, exponent
+        self.gallery, self.encoder, self.shown = gallery, encoder, shown
+        self.voting, self.because = default_voting(gallery.manifest)
+        if voting and voting != self.voting:
+            self.voting, self.because = voting, "asked for"
 
     def availability(self) -> Availability:
         """Available when the gallery's encoder is."""
@@ -67,12 +64,13 @@ class Knn:
             EncoderError: the encoder is not available or failed.
             GalleryError: the gallery cannot be searched or was made by another encoder.
         """
-        evidence = query.neighbours(self.gallery, self.encoder, max(self.voters, self.shown))
+        how = self.voting
+        evidence = query.neighbours(self.gallery, self.encoder, max(how.voters, self.shown))
         with query.step("predict", "Weighing the neighbours' places"):
-            voters = evidence.nearest[: self.voters]
+            voters = evidence.nearest[: how.voters]
             similarity = np.array([voter.similarity for voter in voters])
             distribution = LocationDistribution(
-                [(voter.lat, voter.lon) for voter in voters], votes(similarity, self.exponent), self.sigma_km
+                [(voter.lat, voter.lon) for voter in voters], votes(similarity, how.exponent), how.sigma_km
             )
             distribution.radius_km()
         return Prediction(
@@ -82,11 +80,18 @@ class Knn:
             licence=self.gallery.manifest.licence,
             evidence=Evidence(evidence.nearest[: self.shown], evidence.farthest[: self.shown]),
             seconds=dict(query.seconds),
-            choices=dict(self.encoder.choices),
+            choices={**self.encoder.choices, "voting": Choice(str(how), self.because)},
         )
 
 
-def votes(similarity: np.ndarray, exponent: float = EXPONENT) -> np.ndarray:
+def default_voting(manifest: Manifest) -> tuple[Voting, str]:
+    """How a gallery's photos vote unless asked otherwise, and why."""
+    if manifest.voting:
+        return manifest.voting, "measured for this gallery"
+    return PUBLISHED, "as published by Vo et al."
+
+
+def votes(similarity: np.ndarray, exponent: float) -> np.ndarray:
     """(k,) weights 1 / d^exponent with d = 2 - 2 similarity, scaled so that the nearest has 1.
 
     A perfect match would have infinite weight; d is kept above 1e-3, which float16 storage cannot tell from 0.

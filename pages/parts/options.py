@@ -9,9 +9,9 @@ import streamlit as st
 
 from geoloc_core.gallery import Gallery
 from geoloc_core.gallery.catalogue import Listed, default_gallery, find_galleries, readiness
-from geoloc_core.gallery.manifest import NAME
+from geoloc_core.gallery.manifest import NAME, Voting
 from geoloc_core.maps.tiles import TILE_LAYERS
-from geoloc_core.predictors.knn import SIGMA_KM, VOTERS
+from geoloc_core.predictors.knn import PUBLISHED, default_voting
 from geoloc_core.settings import settings
 from geoloc_core.status import Choice
 from pages.parts.text import message, plain
@@ -26,8 +26,7 @@ class Options:
     gallery: Path
     because: Choice
     shown: int
-    voters: int
-    sigma_km: float
+    voting: Voting | None
     tiles: str
 
 
@@ -39,21 +38,14 @@ def options() -> Options:
         shown = st.slider(
             "Neighbours shown", 4, 32, min(max(config.neighbours, 4), 32), key="shown", persist_state="session"
         )
-        sigma = st.slider(
-            "Kernel width (km)", 25, 1000, round(SIGMA_KM), 5, key="sigma", persist_state="session",
-            help="How far each neighbour's vote is blurred. The published 4° are 445 km.",
-        )  # fmt: skip
-        voters = st.slider(
-            "Neighbours that vote", 1, 500, VOTERS, key="voters", persist_state="session",
-            help="The more alike a photo looks, the heavier its vote; the published number is 100.",
-        )  # fmt: skip
+        voting = _voting(entry)
         tiles = st.selectbox(
             "Online map layer", [_NO_TILES, *(layer.name for layer in TILE_LAYERS)],
             key="tiles", persist_state="session",
             help="Drawn over the built-in map. Its server then sees which places you look at.",
         )  # fmt: skip
     _who_answers(entry, because)
-    return Options(entry.path, because, shown, voters, float(sigma), tiles)
+    return Options(entry.path, because, shown, voting, tiles)
 
 
 def open_gallery(path: Path) -> Gallery:
@@ -72,6 +64,26 @@ def open_gallery(path: Path) -> Gallery:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _open(path: str, _changed: int) -> Gallery:
     return Gallery.open(path)
+
+
+def _voting(entry: Listed) -> Voting | None:
+    """How the photos shall vote, None for the gallery's own way; each gallery keeps its settings in the session."""
+    usual = default_voting(entry.manifest)[0] if entry.manifest else PUBLISHED
+    start = (min(max(round(usual.sigma_km), 25), 1000), min(usual.voters, 500), min(round(usual.exponent), 20))
+    sigma = st.slider(
+        "Kernel width (km)", 25, 1000, start[0], 5, key=f"sigma {entry.path}", persist_state="session",
+        help="How far each neighbour's vote is blurred. The published 4° are 445 km.",
+    )  # fmt: skip
+    voters = st.slider(
+        "Neighbours that vote", 1, 500, start[1], key=f"voters {entry.path}", persist_state="session",
+        help="The nearest ones; the published number is 100.",
+    )  # fmt: skip
+    exponent = st.slider(
+        "Weight of likeness", 0, 20, start[2], key=f"exponent {entry.path}", persist_state="session",
+        help="0: all votes count alike. The published 10 lets the very nearest decide.",
+    )  # fmt: skip
+    changed = (sigma, voters, exponent) != start
+    return Voting(voters=voters, sigma_km=float(sigma), exponent=float(exponent)) if changed else None
 
 
 def _gallery_choice() -> tuple[Listed, Choice]:

@@ -49,8 +49,7 @@ def run(now: Work, chosen: Options) -> None:
             gallery,
             encoder,
             shown=chosen.shown,
-            voters=chosen.voters,
-            sigma_km=chosen.sigma_km,
+            voting=chosen.voting,
             on_step=steps,
         )
         steps("Naming the places")
