@@ -61,7 +61,8 @@ class Answer:
     """Everything a page, the command line or an export says about one located photo.
 
     `radius_km` holds `mass` of the distribution around (lat, lon). It is a property of the model's own distribution
-    until `calibrated` says that it was checked against photos with known places.
+    until `calibrated` says that it was checked against photos with known places. `candidates` are the best guess, where
+    the density is highest, and up to four other modes by the mass around them.
     """
 
     lat: float
@@ -96,7 +97,8 @@ class Answer:
         """Put names and distances to a prediction made over `gallery`; `truth` is (lat, lon) in degrees."""
         distribution = prediction.distribution
         lat, lon = distribution.best()
-        tops = [c for c in distribution.top(5) if c.mass >= 0.01]
+        best, *others = distribution.top(12)
+        tops = [best, *sorted((c for c in others if c.mass >= 0.01), key=lambda c: -c.mass)[:4]]
         names = gazetteer().describe_many([(lat, lon), *((c.lat, c.lon) for c in tops)])
         return cls(
             lat=lat,

@@ -18,6 +18,7 @@ from tests.app_driver import (
     good_photo,
     locate,
     no_earlier_downloads,
+    said,
     until,
     upload,
 )
@@ -77,11 +78,12 @@ def test_broken_galleries_say_what_to_do(small_gallery: Path, kind: str):
     assert_located(at)
 
 
-def test_a_gallery_that_vanishes_while_it_is_chosen(at: AppTest):
+def test_a_gallery_that_vanishes_while_it_is_chosen_gives_way_to_the_starter_and_says_so(at: AppTest):
     upload(at, good_photo())
     shutil.rmtree(settings().galleries / "small")
     locate(at)
-    assert not at.exception and at.error
+    assert_located(at)
+    assert "Starter gallery of drawn photos" in said(at)
 
 
 @pytest.mark.parametrize("behaviour", ["nothing there", "hang"])

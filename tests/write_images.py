@@ -11,7 +11,7 @@ from tests.browser import chromium, serve
 
 OUT = ROOT / "docs" / "images"
 VIEWS = {
-    "locate-light": {"size": (1280, 1640)},
+    "locate-light": {"size": (1280, 1690)},
     "locate-dark": {"size": (1280, 1130), "theme": "dark"},
     "locate-phone": {"size": (390, 1500), "touch": True},
 }
