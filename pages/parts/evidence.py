@@ -58,7 +58,7 @@ def thumbnail(now: Work, seen: SeenNeighbour) -> str | None:
 def candidates(answer: Answer) -> None:
     """The distribution's modes with their share of its mass."""
     st.subheader("Candidates", anchor=False)
-    st.caption("The share of the votes around each place. The first is where they lie densest, the others follow by share.")
+    st.caption("The share of the votes around each place. At the first they lie densest; the others follow by share.")
     for spot in answer.candidates:
         st.progress(
             min(max(spot.mass, 0.0), 1.0),
