@@ -3,12 +3,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
 PORT ?= 8501
 
 .PHONY: app test bench lint format lock clean
 
 app: $(VENV)/.app  ## make the environment and start the app
-	$(BIN)/streamlit run app.py --server.port=$(PORT)
+	$(BIN)/streamlit run app.py --server.address=$(HOST) --server.port=$(PORT)
 
 test: $(VENV)/.test  ## lint, then run all tests
 	$(MAKE) lint
