@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,8 +33,14 @@ def add_gallery(source: Path, name: str = "small") -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_earlier_downloads() -> None:
+def no_earlier_downloads() -> Iterator[None]:
+    """No download of another test is known, and none of this one outlives it."""
     fetching._downloads.clear()
+    yield
+    for download in fetching._downloads.values():
+        download.cancel.set()
+        while not download.ended:
+            time.sleep(0.05)
 
 
 @pytest.fixture

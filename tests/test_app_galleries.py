@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from geoloc_core.paths import ROOT
 from geoloc_core.settings import settings
+from pages.parts import fetching
 from tests.app_driver import (
     add_gallery,
     assert_located,
@@ -115,7 +116,10 @@ def test_weights_come_at_a_click_and_stop_at_another(monkeypatch: pytest.MonkeyP
     until(at, lambda: any("stopped" in warning.value for warning in at.warning))
     hub.behaviour = ""
     at.button(key="get-mobileclip2").click().run()
-    until(at, lambda: "get-mobileclip2" not in {button.key for button in at.button})
+    until(at, lambda: fetching._downloads["mobileclip2"].ended)
+    assert not fetching._downloads["mobileclip2"].problem
+    at.run()
+    assert "get-mobileclip2" not in {button.key for button in at.button}
     hub.close()
 
 
