@@ -162,7 +162,7 @@ def test_the_true_place_is_clicked_on_the_map(answered: Seen):
     error = page.get_by_test_id("stMetricValue").nth(1)
     before = error.inner_text()
     page.get_by_text("True place", exact=True).first.click()
-    switch = page.get_by_label("Click it on the map")
+    switch = page.get_by_role("switch", name="Click it on the map")
     for _ in range(5):  # on a busy machine the expander still moves, and the first click falls beside the switch
         page.get_by_text("Click it on the map").click()
         page.wait_for_timeout(1000)
