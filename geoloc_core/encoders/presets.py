@@ -64,8 +64,7 @@ _ALL = (
         title="SigLIP 2 SO400M, 384 px",
         reason=(
             "SigLIP 2 has the strongest retrieval without training that is reported: nearest neighbour over MP-16 puts "
-            "37.6 % of Im2GPS3k within 25 km. The shape-optimised size at 384 px keeps text on signs legible and still "
-            "runs on one consumer GPU; without a GPU it takes seconds a photo."
+            "37.6 % of Im2GPS3k within 25 km. At 384 px more of the text on signs survives; without a GPU it is slow."
         ),
         licence="Apache-2.0",
         dim=1152,
@@ -81,7 +80,7 @@ _ALL = (
     Preset(
         name="mobileclip2",
         title="MobileCLIP2-S2 (Apple)",
-        reason="Fast without a GPU: a tenth of CLIP ViT-L/14's time on a CPU. Its licence allows research only.",
+        reason="Made for phones, so fast without a GPU. Its licence allows research only.",
         licence="Apple Machine Learning Research Model License (apple-amlr): research only",
         dim=512,
         source=HubWeights(
