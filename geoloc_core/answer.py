@@ -96,21 +96,20 @@ class Answer:
     ) -> Answer:
         """Put names and distances to a prediction made over `gallery`; `truth` is (lat, lon) in degrees."""
         distribution = prediction.distribution
-        lat, lon = distribution.best()
         best, *others = distribution.top(12)
         tops = [best, *sorted((c for c in others if c.mass >= 0.01), key=lambda c: -c.mass)[:4]]
-        names = gazetteer().describe_many([(lat, lon), *((c.lat, c.lon) for c in tops)])
+        names = gazetteer().describe_many([(c.lat, c.lon) for c in tops])
         return cls(
-            lat=lat,
-            lon=lon,
+            lat=best.lat,
+            lon=best.lon,
             place=names[0],
             radius_km=distribution.radius_km(MASS),
             mass=MASS,
             calibrated=False,
-            candidates=tuple(Spot(c.lat, c.lon, c.mass, n) for c, n in zip(tops, names[1:], strict=True)),
-            nearest=_seen(prediction.evidence.nearest, lat, lon),
-            farthest=_seen(prediction.evidence.farthest, lat, lon),
-            truth=_truth(truth, truth_source, lat, lon) if truth else None,
+            candidates=tuple(Spot(c.lat, c.lon, c.mass, n) for c, n in zip(tops, names, strict=True)),
+            nearest=_seen(prediction.evidence.nearest, best.lat, best.lon),
+            farthest=_seen(prediction.evidence.farthest, best.lat, best.lon),
+            truth=_truth(truth, truth_source, best.lat, best.lon) if truth else None,
             prediction=prediction,
             gallery_name=gallery.path.name,
             gallery_title=gallery.manifest.title,
