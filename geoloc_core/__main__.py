@@ -95,9 +95,7 @@ def _galleries(_: argparse.Namespace) -> None:
     from geoloc_core.settings import settings
 
     for listed in find_galleries(settings()):
-        about = listed.manifest
-        facts = f"{about.count:,} photos, {about.encoder.name}: {about.title}" if about else listed.problem
-        print(f"{listed.name:20} {facts}")
+        print(f"{listed.name:20} {listed.summary}")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ class Answer:
             gallery_source=gallery.manifest.source,
             gallery_licence=gallery.manifest.licence,
             synthetic=gallery.manifest.synthetic,
-            encoder_id=gallery.manifest.encoder.id,
+            encoder_id=gallery.manifest.made_with.id,
             choices={**prediction.choices, **(choices or {})},
         )
 

@@ -7,7 +7,9 @@ GeolocError
 │   ├── PhotoEmpty           nothing in them
 │   ├── PhotoTooLarge        more bytes or pixels than the settings allow
 │   ├── PhotoTooSmall        too few pixels to say anything
+│   ├── PieceMissing         no file where its bytes should be
 │   └── PhotoUnreadable      no photo, a format we do not read, or a damaged file
+├── SourceError              a collection of photos that cannot be read
 ├── EncoderError             an encoder that does not exist or did not work
 │   └── WeightsMissing       its weights are not on this machine
 ├── HubError                 the model hub would not give the weights
@@ -16,6 +18,8 @@ GeolocError
 └── GalleryError             a gallery that cannot be searched
     ├── GalleryMissing       no gallery in that folder
     ├── GalleryDamaged       files missing, changed, or not what the manifest says
+    ├── SharingError         one that could not be pushed or pulled
+    │   └── SharingInterrupted   the connection broke; what arrived is kept
     └── EncoderMismatch      made by another encoder than the one asked for
 """
 
@@ -50,8 +54,16 @@ class PhotoTooSmall(PhotoError):
     """Too few pixels to say anything about a place."""
 
 
+class PieceMissing(PhotoError):
+    """There is no ordinary file where the photo's bytes should be."""
+
+
 class PhotoUnreadable(PhotoError):
     """Not a photo, a format we do not read, or a damaged file."""
+
+
+class SourceError(GeolocError):
+    """A collection of photos, or a table about them, cannot be read as it was asked for."""
 
 
 class EncoderError(GeolocError):
@@ -84,6 +96,14 @@ class GalleryMissing(GalleryError):
 
 class GalleryDamaged(GalleryError):
     """Files of the gallery are missing, changed, or not what its manifest says."""
+
+
+class SharingError(GalleryError):
+    """A gallery could not be pushed or pulled."""
+
+
+class SharingInterrupted(SharingError):
+    """A push or pull broke off; the same call again goes on where it stopped."""
 
 
 class EncoderMismatch(GalleryError):

@@ -20,7 +20,7 @@ def encoder_of(gallery: Gallery) -> Encoder:
         WeightsMissing: they are not; the message says how to get them.
         EncoderMismatch: there is an encoder of that name, but with other weights or preprocessing.
     """
-    made_with = gallery.manifest.encoder
+    made_with = gallery.manifest.made_with
     return for_id(made_with.id, made_with.name)
 
 

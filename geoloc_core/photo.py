@@ -1,8 +1,7 @@
 """Untrusted bytes to a Photo: a bounded, upright RGB image with its EXIF facts.
 
-Its input is hostile. Bytes are counted before they are read and pixels before they are decoded, the format is
-recognised by content among the few allowed and never by a file's name, and whatever a decoder throws becomes
-a `PhotoError`.
+Its input is hostile. Bytes are counted before they are read, pixels before they are decoded, the format is recognised
+by content among the few allowed, never by a file's name, and whatever a decoder throws becomes a `PhotoError`.
 """
 
 from __future__ import annotations
@@ -113,8 +112,16 @@ def open_photo(path: Path, limits: PhotoLimits | None = None, max_side: int | No
     return read_photo(data, limits, max_side)
 
 
-def read_photo(data: bytes, limits: PhotoLimits | None = None, max_side: int | None = None) -> Photo:
+def read_photo(
+    data: bytes, limits: PhotoLimits | None = None, max_side: int | None = None, enough_side: int | None = None
+) -> Photo:
     """Decode a JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF or HEIC file, no side longer than `max_side`.
+
+    Args:
+        data: the file.
+        limits: what is accepted; they are of the whole photo, however little of it is decoded.
+        max_side: pixels; a longer side is scaled down to it.
+        enough_side: pixels of the shorter side that are enough: a larger JPEG is decoded at a half, quarter or eighth.
 
     Raises:
         PhotoEmpty: no bytes.
@@ -132,7 +139,7 @@ def read_photo(data: bytes, limits: PhotoLimits | None = None, max_side: int | N
         )
     try:
         with _opened(data, limits) as source:
-            return _decoded(source, data, limits, max_side)
+            return _decoded(source, data, limits, max_side, enough_side)
     except PhotoError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
@@ -159,18 +166,22 @@ def _opened(data: bytes, limits: PhotoLimits) -> ImageFile.ImageFile:
     return source
 
 
-def _decoded(source: ImageFile.ImageFile, data: bytes, limits: PhotoLimits, max_side: int | None) -> Photo:
+def _decoded(
+    source: ImageFile.ImageFile, data: bytes, limits: PhotoLimits, max_side: int | None, enough_side: int | None
+) -> Photo:
     size = source.size
     target = _fitting(size, max_side)
     animated = source.format in _ANIMATED and getattr(source, "is_animated", False)
     if source.format in ("JPEG", "MPO"):
-        source.draft(None, (round(target[0] * _DRAFT_GAP), round(target[1] * _DRAFT_GAP)))
+        enough = min(enough_side or min(size), min(size))
+        w, h = (min(round(t * _DRAFT_GAP), s * enough // min(size)) for t, s in zip(target, size, strict=True))
+        source.draft(None, (w, h))
     source.load()
     if math.prod(source.size) > limits.max_pixels:
         raise _too_many_pixels(limits)
     exif = _exif(source)
     facts = read_exif(exif, source.info.get("xmp") or source.info.get("XML:com.adobe.xmp"))
-    image = _to_srgb(_resized(_flattened(source), target), source.info.get("icc_profile"))
+    image = _to_srgb(_resized(_flattened(source), min(target, source.size)), source.info.get("icc_profile"))
     if turn := _UPRIGHT.get(tag_value(exif, Base.Orientation)):
         image = image.transpose(turn[0])
         size = size[::-1] if turn[1] else size

@@ -26,7 +26,7 @@ from geoloc_core.locate import predict
 from geoloc_core.photo import read_photo
 from index_builder.atlas import draw, sample_places
 from index_builder.atlas.examples import EXAMPLE_SEED, EXAMPLES
-from index_builder.publish import GalleryWriter, Provenance
+from index_builder.gallery.publish import GalleryWriter, Provenance
 
 SIZE = (384, 288)
 LICENCE = "CC0 1.0"
@@ -41,6 +41,8 @@ def make_starter(out: Path, *, encoder_name: str = "starter", count: int = 3000,
     Raises:
         EncoderError: the encoder is not available.
     """
+    import pyarrow as pa
+
     encoder = create(encoder_name)
     about = Provenance(
         title="Starter gallery (drawn photos)",
@@ -56,15 +58,15 @@ def make_starter(out: Path, *, encoder_name: str = "starter", count: int = 3000,
         for number, (place, jpeg, scene, country) in enumerate(drawn("gallery", count, seed, SIZE)):
             photo = read_photo(jpeg)
             row = {
-                "id": f"atlas-{number:05d}",
-                "lat": place[0],
-                "lon": place[1],
-                "author": "Geoloc Atlas",
-                "licence": LICENCE,
-                "scene": scene,
-                "country": country,
+                "id": [f"atlas-{number:05d}"],
+                "lat": [place[0]],
+                "lon": [place[1]],
+                "author": ["Geoloc Atlas"],
+                "licence": [LICENCE],
+                "scene": [scene],
+                "country": [country],
             }
-            writer.add(encoder.encode([photo.image]), [row], [photo.to_jpeg(128, quality=62)])
+            writer.add(encoder.encode([photo.image]), pa.table(row), [photo.to_jpeg(128, quality=62)])
         return writer.publish()
 
 
@@ -118,13 +120,13 @@ def drawn_arrays(split: str, count: int, seed: int, side: int) -> tuple[NDArray[
 def evaluate_starter(gallery_path: Path, *, photos: int = 1000, seed: int = 1) -> list[Accuracy]:
     """kNN with the gallery's encoder on unseen Atlas photos, beside the baselines on the same photos."""
     gallery = Gallery.open(gallery_path)
-    encoder = create(gallery.manifest.encoder.name)
+    encoder = create(gallery.manifest.made_with.name)
     truth, guesses = [], []
     for place, jpeg, _, _ in drawn("test", photos, seed, SIZE):
         truth.append(place)
         guesses.append(predict(read_photo(jpeg), gallery, encoder).distribution.best())
     return [
-        accuracy(f"kNN, encoder {gallery.manifest.encoder.name}", guesses, truth),
+        accuracy(f"kNN, encoder {gallery.manifest.made_with.name}", guesses, truth),
         best_constant(gallery.coordinates, truth),
         random_gallery_point(gallery.coordinates, truth),
     ]

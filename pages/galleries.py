@@ -8,6 +8,7 @@ from geoloc_core.encoders import create, names
 from geoloc_core.encoders.presets import PRESETS
 from geoloc_core.errors import GeolocError
 from geoloc_core.gallery.catalogue import STARTER, Listed, default_gallery, find_galleries, readiness
+from geoloc_core.gallery.manifest import Manifest
 from geoloc_core.settings import settings
 from geoloc_core.status import Availability
 from pages.parts import frame
@@ -46,25 +47,45 @@ def _gallery(entry: Listed, first_because: str) -> None:
     ready = readiness(entry)
     st.subheader(plain(facts.title if facts and facts.title else entry.name), anchor=False)
     with st.container(horizontal=True, gap="xsmall"):
-        _state_badge(ready)
+        if entry.bare:
+            st.badge("bare locations", icon=":material/pin_drop:", color="gray")
+        else:
+            _state_badge(ready)
         if first_because:
             st.badge("used first", icon=":material/star:", color="blue", help=plain(first_because))
         if facts and facts.synthetic:
             st.badge("drawn photos", icon=":material/palette:", color="orange")
-    if not ready:
+    if entry.bare:
+        st.caption("For location encoders such as GeoCLIP's. Photos cannot be compared with it.")
+    elif not ready:
         st.warning(message(f"{ready.reason} {ready.remedy}"), icon=":material/warning:")
     if facts:
-        told = [
-            f"{facts.count:,} photos",
-            f"encoder {facts.encoder.name}",
-            f"licence: {facts.licence or 'not said'}",
-            f"made {facts.created:%d %B %Y}",
-        ]
-        st.markdown(plain(" · ".join(told)))
-        if facts.source:
-            st.caption(plain(facts.source))
+        _facts(facts)
     if entry.path == STARTER:
         st.caption("Starter gallery of drawn photos: its answers mean nothing for real photos.")
+
+
+def _facts(facts: Manifest) -> None:
+    """What the gallery says of itself."""
+    told = [
+        f"{facts.count:,} photos" if facts.encoder else f"{facts.count:,} locations",
+        *([f"encoder {facts.encoder.name}"] if facts.encoder else []),
+        f"licence: {facts.licence or 'not said'}",
+        f"made {facts.created:%d %B %Y}",
+    ]
+    st.markdown(plain(" · ".join(told)))
+    if facts.source:
+        st.caption(plain(facts.source))
+    if facts.excluded:
+        tables = ", ".join(f"{one.table} ({one.by_id + one.by_author:,} photos left out)" for one in facts.excluded)
+        st.caption(plain(f"Holds no photo of these tables, nor others by the same people: {tables}."))
+    if near := facts.near:
+        st.caption(
+            plain(
+                f"Index {near.key} finds {near.recall_near:.0%} of the {near.k} nearest. It would find "
+                f"{near.recall_far:.0%} of the farthest, so the farthest are searched exactly."
+            )
+        )
 
 
 def _encoders() -> None:

@@ -34,6 +34,17 @@ def encoded(image: Image.Image, format: str = "JPEG", **options) -> bytes:
     return out.getvalue()
 
 
+@cache
+def detailed_jpeg(seed: int, size: tuple[int, int] = (2400, 1800)) -> bytes:
+    """Edges of every size and noise: the hardest there is to reduce."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.normal(0, 12, (size[1], size[0], 1)).astype(np.float32).repeat(3, axis=2)
+    for cells in (6, 24, 96, 300, 1200):
+        edges = Image.fromarray(rng.integers(0, 256, (cells * 3 // 4 + 1, cells, 3), dtype=np.uint8))
+        pixels += np.asarray(edges.resize(size, Image.Resampling.NEAREST), np.float32) / 4
+    return encoded(Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), quality=90, subsampling=seed % 3)
+
+
 def difference(photo: Photo, image: Image.Image) -> float:
     assert photo.size == image.size
     return float(np.abs(photo.array().astype(int) - np.asarray(image.convert("RGB")).astype(int)).mean())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,10 +12,11 @@ import pytest
 
 from geoloc_core.errors import GeolocError
 from geoloc_core.gallery import Gallery
-from geoloc_core.paths import ROOT
 from index_builder.__main__ import main
+from index_builder.build import work_folder
 from index_builder.sources import Item, Skipped
 from index_builder.sources.table import read_table
+from tests.building import run, start
 from tests.conftest import make_photo
 
 
@@ -63,8 +62,13 @@ def test_csv_keeps_its_columns(tmp_path: Path):
     assert build(tmp_path / "list.csv", "--images", tmp_path / "images", "--out", tmp_path / "g") == 0
     gallery = Gallery.open(tmp_path / "g")
     assert len(gallery) == 2
-    assert gallery.row(0) == {"id": "0.jpg", "author": "Ana", "note": "a, b"} | {
-        key: value for key, value in gallery.row(0).items() if key == "taken_at"
+    row = gallery.row(0)
+    assert row == {
+        "id": "0.jpg",
+        "author": "Ana",
+        "note": "a, b",
+        "taken_at": None,
+        "content_hash": row["content_hash"],
     }
     assert gallery.coordinates[1] == pytest.approx((-33.9, 151.2))
 
@@ -104,7 +108,7 @@ def test_overwrite_replaces_a_gallery(photo_folder: Path, tmp_path: Path):
     assert build(photo_folder / "a", "--out", tmp_path / "g") == 0
     assert build(photo_folder, "--out", tmp_path / "g", "--overwrite") == 0
     assert len(Gallery.open(tmp_path / "g")) == 24
-    assert [p.name for p in tmp_path.iterdir()] == ["g"]
+    assert [p.name for p in tmp_path.iterdir() if not p.name.endswith(".work")] == ["g"]
 
 
 @pytest.mark.parametrize("source", ["missing", "file.jpg", "empty"])
@@ -124,35 +128,29 @@ def test_weights_that_are_not_there_give_the_remedy(photo_folder: Path, tmp_path
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_build_leaves_the_old_gallery_whole(photo_folder: Path, tmp_path: Path, how: signal.Signals):
-    assert build(photo_folder / "a", "--out", tmp_path / "g") == 0
+def test_a_stopped_build_leaves_the_old_gallery_whole_and_goes_on(
+    photo_folder: Path, tmp_path: Path, how: signal.Signals
+):
+    out = tmp_path / "g"
+    assert build(photo_folder / "a", "--out", out) == 0
     many = tmp_path / "many"
     for i in range(400):
         make_photo(many / f"{i}.jpg", i, (10, 10), size=(640, 480))
-    command = [
-        sys.executable,
-        "-m",
-        "index_builder",
-        "build",
-        many,
-        "--out",
-        tmp_path / "g",
-        "--overwrite",
-        "--encoder",
-    ]
-    process = subprocess.Popen([*map(str, command), "im2gps"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    flags = ("--overwrite", "--encoder", "im2gps", "--shard-rows", 40)
+    process = start("build", many, "--out", out, *flags)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".g.building-*")) and time.monotonic() < deadline:
+    while not list(work_folder(out).glob("embeddings/*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, how)
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=60)[0]
     assert process.returncode != 0
-    assert len(Gallery.open(tmp_path / "g")) == 12
+    assert len(Gallery.open(out)) == 12
     if how == signal.SIGINT:
-        assert "Nothing was published" in said
-        assert not list(tmp_path.glob(".g.*"))
-    assert build(photo_folder, "--out", tmp_path / "g", "--overwrite") == 0
-    assert len(Gallery.open(tmp_path / "g")) == 24
+        assert "What is done is kept" in said
+    said = run("build", many, "--out", out, *flags)
+    assert "going on: " in said
+    assert len(Gallery.open(out)) == 400
+    assert not work_folder(out).exists()
 
 
 def test_without_an_encoder_the_best_one_here_is_taken_and_said(photo_folder: Path, tmp_path: Path, capsys):

@@ -28,7 +28,7 @@ WEIGHTS = HubWeights("Tiny", "test", "org/tiny", Preprocess())
 def server(own_home, monkeypatch):
     server = LoopbackHub({"org/tiny/open_clip_model.safetensors": DATA, "org/old/open_clip_pytorch_model.bin": DATA})
     monkeypatch.setenv("HF_ENDPOINT", server.url)
-    monkeypatch.setenv("GEOLOC_HUB_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("GEOLOC_HUB_TIMEOUT_S", "1.5")
     settings.cache_clear()
     yield server
     server.close()
@@ -159,7 +159,7 @@ def test_a_dead_hub_is_recognised_in_time(server, monkeypatch, death):
         server.behaviour = death
     start = time.perf_counter()
     state = hub.reachable()
-    assert time.perf_counter() - start < 0.5 + 0.3
+    assert time.perf_counter() - start < 1.5 + 0.5
     assert not state and "HF_ENDPOINT" in state.remedy
     with pytest.raises(HubUnreachable):
         fetch()

@@ -12,6 +12,7 @@ from PIL import Image
 
 from geoloc_core.encoders.checkpoints import HubWeights, LocalFolder, Preprocess, encoder_id, weights_sha256
 from geoloc_core.encoders.open_clip import OpenClip
+from geoloc_core.encoders.pixels import middle
 from geoloc_core.errors import EncoderError, WeightsMissing
 from geoloc_core.settings import settings
 from tests.tiny_clip import MODEL, TEXT, VISION, own_home, photo, put_into_hf_cache, save_checkpoint
@@ -111,7 +112,7 @@ def test_a_long_strip_is_cut_to_its_middle_which_is_all_the_model_sees(tmp_path)
     encoder = OpenClip("c", LocalFolder(save_checkpoint(tmp_path / "c")))
     assert encoder.source.preprocess.resize_mode == "shortest"
     for size in ((60_000, 2), (2, 60_000)):
-        assert sorted(encoder._prepared(Image.new("RGB", size)).size) == [2, 32]
+        assert sorted(middle(Image.new("RGB", size)).size) == [2, 32]
     strip = photo(1, (2000, 50))
     np.testing.assert_allclose(
         encoder.encode([strip]), open_clip_says(f"local-dir:{tmp_path / 'c'}", [strip]), atol=1e-3
@@ -241,11 +242,13 @@ def test_no_number_is_an_error_not_an_answer(tmp_path):
 def test_choices_carry_reasons_and_settings_decide(folder, monkeypatch):
     import torch
 
+    monkeypatch.delenv("GEOLOC_DTYPE")
+    settings.cache_clear()
     encoder = OpenClip("c", LocalFolder(folder))
     assert encoder.choices == {}
     encoder.load()
     if not torch.cuda.is_available() and not torch.backends.mps.is_available():
-        assert (encoder.choices["device"].value, encoder.choices["dtype"].value) == ("cpu", "float32")
+        assert encoder.choices["device"].value == "cpu"
     assert all(choice.reason for choice in encoder.choices.values())
 
     monkeypatch.setenv("GEOLOC_DEVICE", "cpu")

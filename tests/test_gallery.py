@@ -75,15 +75,27 @@ def test_search_agrees_with_faiss(small_gallery: Path):
         assert found.farthest.similarity == pytest.approx(-far[0][0], abs=1e-5)
 
 
-def test_large_galleries_are_read_in_blocks(small_gallery: Path, monkeypatch: pytest.MonkeyPatch):
-    resident = Gallery.open(small_gallery)
+def test_the_first_search_the_later_ones_and_those_of_large_galleries_agree(
+    small_gallery: Path, monkeypatch: pytest.MonkeyPatch
+):
     query = np.load(small_gallery / "vectors-00000.npy")[3]
-    want = resident.two_ended(query, 9)
-    monkeypatch.setattr("geoloc_core.gallery._RESIDENT_LIMIT", 0)
-    monkeypatch.setattr("geoloc_core.gallery._BLOCK_ROWS", 5)
-    found = Gallery.open(small_gallery).two_ended(query, 9)
-    assert list(found.nearest.rows) == list(want.nearest.rows)
-    assert list(found.farthest.rows) == list(want.farthest.rows)
+    stored = np.load(small_gallery / "vectors-00000.npy").astype(np.float32)
+    near, far = exact(stored, query.astype(np.float32), 9)
+    monkeypatch.setattr("geoloc_core.gallery.vectors.JOB_ROWS", 7)
+    monkeypatch.setattr("geoloc_core.gallery.vectors.BLOCK_ROWS", 3)
+    gallery = Gallery.open(small_gallery)
+    found = [gallery.two_ended(query, 9)]
+    gallery._vectors._keeper.join()
+    assert gallery._vectors._resident is not None
+    found.append(gallery.two_ended(query, 9))
+    monkeypatch.setattr("geoloc_core.gallery.vectors.RESIDENT_LIMIT", 0)
+    large = Gallery.open(small_gallery)
+    found += [large.two_ended(query, 9), large.two_ended(query, 9)]
+    assert large._vectors._keeper is None
+    for one in found:
+        assert list(one.nearest.rows) == near
+        assert list(one.farthest.rows) == far
+        assert one.nearest.similarity == pytest.approx(stored[near] @ query.astype(np.float32), abs=1e-6)
 
 
 def test_k_beyond_the_gallery_gives_all_of_it(small_gallery: Path):
@@ -201,6 +213,38 @@ def test_a_swollen_thumbnail_is_left_out(gallery_copy: Path):
     gallery = Gallery.open(gallery_copy)
     assert gallery.thumbnail(0) is None
     assert gallery.thumbnail(1) is None
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_thumbnail_is_found_however_it_is_stored(gallery_copy: Path, method: int):
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for row in (0, 7, 23):
+                archive.writestr(f"{row:07d}.jpg", f"photo {row} named 0000007.jpg".encode() * 9)
+
+    rewrite(gallery_copy, "thumbnails-00000.zip", write)
+    gallery = Gallery.open(gallery_copy)
+    assert [row for row in range(24) if gallery.thumbnail(row)] == [0, 7, 23]
+    for row in (0, 7, 23):
+        assert gallery.thumbnail(row) == f"photo {row} named 0000007.jpg".encode() * 9
+
+
+def test_a_thumbnail_that_was_tampered_with_is_refused(gallery_copy: Path):
+    archive = gallery_copy / "thumbnails-00000.zip"
+    whole = bytearray(archive.read_bytes())
+    whole[200] ^= 1
+    rewrite(gallery_copy, archive.name, lambda path: path.write_bytes(whole))
+    with pytest.raises(GalleryDamaged, match=r"thumbnails-00000\.zip"):
+        Gallery.open(gallery_copy).thumbnail(0)
+
+
+def test_rows_are_found_in_any_group(gallery_copy: Path):
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(gallery_copy / "rows-00000.parquet")
+    rewrite(gallery_copy, "rows-00000.parquet", lambda path: pq.write_table(table, path, row_group_size=5))
+    gallery = Gallery.open(gallery_copy)
+    assert [gallery.row(row)["id"] for row in range(24)] == table["id"].to_pylist()
 
 
 def test_catalogue_lists_whole_and_broken_galleries(small_gallery: Path, tmp_path: Path):

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 from PIL.ExifTags import IFD, Base
 
+from geoloc_core.errors import PhotoTooLarge
 from geoloc_core.exif import exif_with_gps
-from geoloc_core.photo import read_photo
+from geoloc_core.photo import PhotoLimits, read_photo
 from tests.make_photos import FORMATS, GIRONA, difference, encoded, png, scene, swapped_profile
 
 STORED = {  # EXIF orientation: how an upright scene lies in the file
@@ -69,6 +70,33 @@ def test_scaling_keeps_shape_and_content(format):
     assert photo.size == (240, 160)
     assert difference(photo, scene().resize((240, 160), Image.Resampling.BICUBIC)) < 4
     assert read_photo(encoded(scene(), format), max_side=1000).size == (96, 64)
+
+
+@pytest.mark.parametrize(
+    ("enough", "size"),
+    [(None, (1920, 1280)), (2000, (1920, 1280)), (641, (1920, 1280)), (640, (960, 640)), (320, (480, 320))],
+)
+@pytest.mark.parametrize("format", ["JPEG", "MPO", "PNG"])
+def test_a_jpeg_is_decoded_no_smaller_than_enough(format, enough, size):
+    data = encoded(scene().resize((1920, 1280), Image.Resampling.BICUBIC), format)
+    photo = read_photo(data, enough_side=enough)
+    assert photo.size == (size if format != "PNG" else (1920, 1280)) and photo.original_size == (1920, 1280)
+    assert difference(photo, scene().resize(photo.size, Image.Resampling.BICUBIC)) < 4
+
+
+def test_enough_counts_the_shorter_side_and_the_longest_side_still_holds():
+    tall = encoded(scene().resize((800, 6400)))
+    assert read_photo(tall, enough_side=400).size == (400, 3200)
+    assert read_photo(tall, max_side=1000, enough_side=400).size == (125, 1000)
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6
+    lying = read_photo(encoded(scene().resize((6400, 800)), exif=exif.tobytes()), enough_side=400)
+    assert lying.size == (400, 3200) and lying.original_size == (800, 6400)
+
+
+def test_limits_are_of_the_whole_photo_however_little_is_decoded():
+    with pytest.raises(PhotoTooLarge):
+        read_photo(encoded(scene().resize((1600, 1200))), PhotoLimits(max_pixels=1_000_000), enough_side=16)
 
 
 def test_extreme_shapes():

@@ -83,7 +83,7 @@ def test_an_example_is_answered(starter: Gallery):
     assert len(answer.nearest) == len(answer.farthest) == 16
     assert answer.synthetic
     assert answer.truth.source == "exif"
-    assert encoder_of(starter).id == starter.manifest.encoder.id
+    assert encoder_of(starter).id == starter.manifest.made_with.id
 
 
 def test_unseen_photos_are_located_far_better_than_by_guessing(tmp_path: Path):

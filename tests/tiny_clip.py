@@ -60,18 +60,18 @@ def photo(seed: int = 0, size: tuple[int, int] = (60, 45), mode: str = "RGB") ->
 
 @pytest.fixture
 def own_home(tmp_path, monkeypatch):
-    """Empty checkpoints folder and Hugging Face cache; settings read afresh; no encoder made yet."""
+    """Empty checkpoints folder and Hugging Face cache; settings read afresh, float32; no encoder made yet."""
     monkeypatch.setenv("GEOLOC_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf"))
     for name in (
         "GEOLOC_DEVICE",
-        "GEOLOC_DTYPE",
         "GEOLOC_BATCH_SIZE",
         "GEOLOC_CONFIG",
         "HF_ENDPOINT",
         "HF_HUB_OFFLINE",
     ):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GEOLOC_DTYPE", "float32")  # exact, whatever this machine would choose
     _forget()
     yield tmp_path
     _forget()

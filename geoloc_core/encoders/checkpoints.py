@@ -73,6 +73,15 @@ class Source(Protocol):
         """
         ...
 
+    @property
+    def dim(self) -> int:
+        """Numbers an embedding, as the model's description says.
+
+        Raises:
+            EncoderError: the description cannot be read.
+        """
+        ...
+
     def weights(self) -> Path:
         """The weight file.
 
@@ -112,6 +121,13 @@ class HubWeights:
     def name(self) -> str:
         """What `fetch` and `create` call it, which is also its folder's name under `settings().checkpoints`."""
         return self.fetch_as or f"open_clip:{self.label}"
+
+    @property
+    def dim(self) -> int:
+        """As open_clip, which is imported, describes the model."""
+        import open_clip
+
+        return int((open_clip.get_model_config(self.model) or {})["embed_dim"])
 
     def weights(self) -> Path:
         """The weight file, from `settings().checkpoints` or the Hugging Face cache.
@@ -166,6 +182,18 @@ class LocalFolder:
             return Preprocess.from_open_clip({**config.get("preprocess_cfg", {}), "size": size})
         except (TypeError, AttributeError):
             raise EncoderError(f"The preprocess_cfg of {self.path / CONFIG} is unusable. Save it again.") from None
+
+    @property
+    def dim(self) -> int:
+        """From the folder's configuration.
+
+        Raises:
+            EncoderError: the configuration cannot be read or does not say.
+        """
+        try:
+            return int(self._config()["model_cfg"]["embed_dim"])
+        except (KeyError, TypeError, ValueError):
+            raise EncoderError(f"The embed_dim of {self.path / CONFIG} is unusable. Save it again.") from None
 
     def weights(self) -> Path:
         """The safetensors file.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_core.encoders.base import Embeddings
+from geoloc_core.encoders.base import Embeddings, Prepared
 from geoloc_core.status import Availability, Choice
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Im2Gps:
     name = "im2gps"
     id = "im2gps/1/lab16.8-hist4.8.8-gabor4x6-grid4"  # change the version with any parameter above
     licence = "Apache-2.0"
+    side, dim, batch = _SIDE, 1024, 64
 
     @property
     def choices(self) -> Mapping[str, Choice]:
@@ -55,12 +56,17 @@ class Im2Gps:
         """Prepare the filters."""
         _filters()
 
+    def prepare(self, image: Image) -> Prepared:
+        """The whole descriptor, (1024,) float32: there is no device to wait for."""
+        return describe(_lab(image))
+
+    def embed(self, prepared: Sequence[Prepared]) -> Embeddings:
+        """(n, 1024) float32 with unit rows, from n descriptors."""
+        return np.array(prepared, dtype=np.float32).reshape(-1, self.dim)
+
     def encode(self, images: Sequence[Image]) -> Embeddings:
         """(n, 1024) float32 with unit rows, from n images of any size and mode."""
-        rows = np.empty((len(images), 1024), dtype=np.float32)
-        for row, image in zip(rows, images, strict=True):
-            row[:] = describe(_lab(image))
-        return rows
+        return self.embed([self.prepare(image) for image in images])
 
 
 def describe(lab: NDArray[np.float32]) -> NDArray[np.float32]:

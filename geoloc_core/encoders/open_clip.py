@@ -6,13 +6,15 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geoloc_core.encoders.base import Embeddings
+from geoloc_core.encoders.base import Embeddings, Prepared
 from geoloc_core.encoders.checkpoints import Preprocess, Source, encoder_id
 from geoloc_core.encoders.device import choose_batch, choose_device, choose_dtype
+from geoloc_core.encoders.pixels import Scale, resizer
 from geoloc_core.errors import EncoderError, GeolocError
 from geoloc_core.status import Availability, Choice
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _PRECISION = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _NO_TEXT = {"context_length": 4, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
-_LONGEST = 16  # sides' ratio from which only the middle is read, where the model crops to the middle anyway
 
 
 class OpenClip:
@@ -43,7 +44,8 @@ class OpenClip:
         self._choices: dict[str, Choice] = {}
         self._model: torch.nn.Module | None = None
         self._loaded_id = ""
-        self._transform: Callable[[Image], torch.Tensor]
+        self._resizer: Callable[[Image], Prepared] | None = None
+        self._scale: Scale
 
     @property
     def id(self) -> str:
@@ -59,6 +61,30 @@ class OpenClip:
     def choices(self) -> Mapping[str, Choice]:
         """`device`, `dtype` and `batch` with their reasons, once loaded."""
         return dict(self._choices)
+
+    @cached_property
+    def side(self) -> int:
+        """Pixels of the model's input, the longer side if it is no square.
+
+        Raises:
+            EncoderError: the checkpoint's description cannot be read.
+        """
+        return max(self.source.preprocess.size)
+
+    @property
+    def dim(self) -> int:
+        """Numbers a row, as the checkpoint's description says.
+
+        Raises:
+            EncoderError: the description cannot be read.
+        """
+        return self.source.dim
+
+    @property
+    def batch(self) -> int:
+        """Photos a forward pass, as chosen when loading; less once that many did not fit into memory."""
+        self.load()
+        return int(self._choices["batch"].value)
 
     def availability(self) -> Availability:
         """Whether weights and description are on this machine. Imports no torch and asks no network."""
@@ -81,16 +107,17 @@ class OpenClip:
             if self._model is None:
                 weights, described, pinned = self.source.weights(), self.source.preprocess, encoder_id(self.source)
                 device = choose_device()
-                dtype, batch = choose_dtype(device.value), choose_batch(device.value)
-                self._choices = {"device": device, "dtype": dtype, "batch": batch}
+                self._choices = {"device": device, "dtype": choose_dtype(device.value)}
+                model = self._build(weights, described)
+                self._scale = Scale.on(device.value, described)
+                self._choices["batch"] = choose_batch(device.value, lambda n: self._forward_bytes(model, n))
                 _LOG.info("%s: %s", self.name, ", ".join(f"{k} {v}" for k, v in self._choices.items()))
-                self._model, self._transform = self._build(weights, described)
+                self._model = model
                 self._loaded_id = pinned  # what is in memory, whatever happens to the file
 
-    def _build(self, weights: Path, described: Preprocess) -> tuple[torch.nn.Module, Callable[[Image], torch.Tensor]]:
+    def _build(self, weights: Path, described: Preprocess) -> torch.nn.Module:
         import open_clip
         import torch
-        from open_clip.transform import PreprocessCfg, image_transform_v2
 
         name, options = self.source.architecture()
         device, precision = self._choices["device"].value, _PRECISION[self._choices["dtype"].value]
@@ -112,8 +139,7 @@ class OpenClip:
             raise EncoderError(
                 f"open_clip prepares photos for {self.name} as {actual}, not as {described}. Report this as a bug."
             )
-        transform = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
-        return model.eval().requires_grad_(False), transform
+        return model.eval().requires_grad_(False)
 
     def encode(self, images: Sequence[Image]) -> Embeddings:
         """(n, d) float32 with unit rows, from n >= 1 images of any size and mode.
@@ -123,40 +149,89 @@ class OpenClip:
             EncoderError: they cannot be used, memory ran out, or the model answered with no number.
         """
         self.load()
-        step = int(self._choices["batch"].value)
-        rows = np.concatenate([self._encode(images[i : i + step]) for i in range(0, len(images), step)])
+        return self.embed([self.prepare(image) for image in images])
+
+    def prepare(self, image: Image) -> Prepared:
+        """(height, width, 3) uint8, resized and cropped as the checkpoint wants it. Loads no weights.
+
+        Raises:
+            EncoderError: the checkpoint's description cannot be read.
+        """
+        if self._resizer is None:
+            self._resizer = resizer(self.source.preprocess)
+        return self._resizer(image)
+
+    def embed(self, prepared: Sequence[Prepared]) -> Embeddings:
+        """(n, d) float32 with unit rows, from n >= 1 prepared photos; fewer at once where they do not fit into memory.
+
+        Raises:
+            WeightsMissing: the weights are not on this machine.
+            EncoderError: they cannot be used, one photo does not fit, or the model answered with no number.
+        """
+        import torch
+
+        self.load()
+        model, features, at = self._model, [], 0
+        with torch.inference_mode():
+            while at < len(prepared):
+                some = prepared[at : at + self.batch]
+                answer = self._answer(model, some)
+                if answer is None:
+                    self._halve(len(some))
+                else:
+                    features.append(answer)
+                    at += len(some)
+            rows = torch.cat(features).float().cpu().numpy()  # the first wait for a GPU: it works through all batches
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         if not (np.isfinite(lengths) & (lengths > 0)).all():
             raise EncoderError(
                 f"{self.name} answered with values that are no numbers (in {self._choices['dtype'].value}). "
                 "Set GEOLOC_DTYPE=float32; if that does not help, the checkpoint is damaged: fetch it again."
             )
-        return rows / lengths
+        return np.asarray(rows / lengths)
 
-    def _encode(self, images: Sequence[Image]) -> Embeddings:
+    def _answer(self, model: Any, some: Sequence[Prepared]) -> torch.Tensor | None:
+        """(n, d) on the device, perhaps still being calculated; None if the photos do not fit into its memory."""
         import torch
 
-        model: Any = self._model
-        dtype = getattr(torch, self._choices["dtype"].value)
-        batch = torch.stack([self._transform(self._prepared(image)) for image in images])
         try:
-            with torch.inference_mode():
-                features = model.encode_image(batch.to(self._choices["device"].value, dtype))
-                return np.asarray(features.float().cpu().numpy())
+            return model.encode_image(self._scale(some, getattr(torch, self._choices["dtype"].value)))
         except torch.OutOfMemoryError:
-            raise EncoderError(
-                f"{len(images)} photos at once do not fit into memory with {self.name}. Lower GEOLOC_BATCH_SIZE."
-            ) from None
+            return None
+        except RuntimeError as error:
+            if "allocate memory" in str(error):  # torch's words for it on a CPU
+                return None
+            raise
 
-    def _prepared(self, image: Image) -> Image:
-        """RGB, and cut to the middle if it is a strip that resizing by the short side would blow up to gigabytes."""
-        image = image if image.mode == "RGB" else image.convert("RGB")
-        (w, h), short = image.size, min(image.size)
-        if self.source.preprocess.resize_mode != "shortest" or max(w, h) <= _LONGEST * short:
-            return image
-        keep_w, keep_h = min(w, _LONGEST * short), min(h, _LONGEST * short)
-        left, top = (w - keep_w) // 2, (h - keep_h) // 2
-        return image.crop((left, top, left + keep_w, top + keep_h))
+    def _halve(self, count: int) -> None:
+        """Send half of `count` photos at a time from now on.
+
+        Raises:
+            EncoderError: it was one.
+        """
+        device = self._choices["device"].value
+        if count == 1:
+            raise EncoderError(
+                f"Not even one photo fits into {device}'s memory with {self.name}. Set GEOLOC_DEVICE=cpu, "
+                "or end what else uses the memory."
+            )
+        self._choices["batch"] = Choice(str(count // 2), f"{count} photos at once did not fit into {device}'s memory")
+        _LOG.warning("%s: batch %s", self.name, self._choices["batch"])
+        if device == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()
+
+    def _forward_bytes(self, model: Any, count: int) -> int:
+        """Bytes that a forward pass of `count` photos takes on a GPU, beside the weights."""
+        import torch
+
+        blank = np.zeros((*self.source.preprocess.size, 3), np.uint8)
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        with torch.inference_mode():
+            self._answer(model, [blank] * count)
+        return torch.cuda.max_memory_allocated() - before
 
 
 def _read_image_tower(weights: Path) -> dict[str, torch.Tensor]:

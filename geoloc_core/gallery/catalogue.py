@@ -28,6 +28,21 @@ class Listed:
         """The folder's name, by which the gallery is chosen."""
         return self.path.name
 
+    @property
+    def bare(self) -> bool:
+        """Whether it holds bare locations, with which photos cannot be compared."""
+        return self.manifest is not None and self.manifest.encoder is None
+
+    @property
+    def summary(self) -> str:
+        """What it holds in one line, or why it cannot be used."""
+        about = self.manifest
+        if about is None:
+            return self.problem
+        if about.encoder is None:
+            return f"{about.count:,} bare locations, for location encoders: {about.title}"
+        return f"{about.count:,} photos, {about.encoder.name}: {about.title}"
+
 
 def find_galleries(settings: Settings) -> tuple[Listed, ...]:
     """The galleries in the settings' folder, and last the embedded starter. Only manifests are read."""
@@ -45,13 +60,18 @@ def readiness(entry: Listed) -> Availability:
     if entry.manifest is None:
         return Availability(False, entry.problem)
     try:
-        return for_id(entry.manifest.encoder.id, entry.manifest.encoder.name).availability()
+        made_with = entry.manifest.made_with
+        return for_id(made_with.id, made_with.name).availability()
     except GeolocError as error:
         return Availability(False, str(error))
 
 
 def default_gallery(listed: tuple[Listed, ...], settings: Settings) -> tuple[Listed, Choice]:
-    """The gallery to start with: the one the settings name, else the largest that is ready, else the starter."""
+    """The gallery to start with: the one the settings name, else the largest that is ready, else the starter.
+
+    A gallery of bare locations is never it: photos cannot be compared with those.
+    """
+    listed = tuple(entry for entry in listed if not entry.bare)
     if settings.gallery:
         for entry in listed:
             if settings.gallery in (entry.name, str(entry.path)):
@@ -64,11 +84,15 @@ def default_gallery(listed: tuple[Listed, ...], settings: Settings) -> tuple[Lis
 
 
 def choose(name: str | None, settings: Settings) -> tuple[Path, Choice]:
-    """The folder of the gallery called `name` (or at that path); without a name, the default.
+    """The folder of the gallery called `name` (or at that path or URL); without a name, the default.
 
     Raises:
         GalleryMissing: there is no gallery of that name.
     """
+    if name and "://" in name:
+        from geoloc_core.gallery.remote import fetched, redacted
+
+        return (path := fetched(name, settings)), Choice(path.name, f"pulled from {redacted(name)}")
     listed = find_galleries(settings)
     if not name:
         entry, choice = default_gallery(listed, settings)

@@ -1,7 +1,8 @@
 """manifest.json: what a gallery claims to be. Read as hostile, written last.
 
 A gallery is a folder of shards: `vectors-00000.npy` (n, d) float16 with unit rows beside `rows-00000.parquet` (id, lat,
-lon and the source's columns) and optionally `thumbnails-00000.zip`, all with the same order of rows.
+lon and the source's columns) and optionally `thumbnails-00000.zip`, all with the same order of rows. A gallery of bare
+locations has rows only.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from geoloc_core.errors import GalleryDamaged, GalleryMissing
+from geoloc_core.errors import EncoderMismatch, GalleryDamaged, GalleryMissing
 
 NAME = "manifest.json"
 _MAX_BYTES = 16_000_000
+_UNSAID_IF_EMPTY = ("reasons", "unused", "excluded", "appended", "near", "recipe")
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
 
@@ -33,9 +35,9 @@ class File(_Strict):
 
 
 class Shard(_Strict):
-    """Rows that lie together: row i of `vectors` is row i of `rows`."""
+    """Rows that lie together: row i of `vectors` is row i of `rows`. Bare locations have no vectors."""
 
-    vectors: FileName
+    vectors: FileName | None = None
     rows: FileName
     thumbnails: FileName | None = None
     count: int = Field(ge=1)
@@ -62,18 +64,58 @@ class Voting(_Strict):
         return f"{self.voters} voters, kernel {self.sigma_km:,.0f} km, exponent {self.exponent:g}"
 
 
+class Excluded(_Strict):
+    """A table of photos that were kept out, such as a test set: entries left out for their id, and for their author."""
+
+    table: str = Field(max_length=200)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    by_id: int = Field(ge=0)
+    by_author: int = Field(ge=0)
+
+
+class Append(_Strict):
+    """Rows that were added later: how many, when, by which command, and what is said of them."""
+
+    count: int = Field(ge=1)
+    created: datetime
+    command: str = Field("", max_length=2_000)
+    source: str = Field("", max_length=2_000)
+    licence: str = Field("", max_length=2_000)
+    recipe: str = Field("", max_length=64)
+
+
+class NearIndex(_Strict):
+    """A FAISS index over the vectors, which may answer `nearest` only; see `gallery.near`.
+
+    `recall_near` and `recall_far` are its mean recall at `k` against the exact answer, over `queries` rows of the
+    gallery (each without itself). `search` is its nprobe or efSearch, `rows` how many rows it covers.
+    """
+
+    file: FileName
+    key: str = Field(max_length=100)
+    search: int = Field(ge=0)
+    rows: int = Field(ge=1)
+    reason: str = Field("", max_length=500)
+    recall_near: float = Field(ge=0, le=1)
+    recall_far: float = Field(ge=0, le=1)
+    queries: int = Field(ge=1)
+    k: int = Field(ge=1)
+
+
 class Manifest(_Strict):
     """The gallery's facts.
 
     `synthetic` marks photos that were drawn, whose answers mean nothing for real photos. `voting` is there if somebody
-    measured, on photos outside the gallery, how its photos vote best.
+    measured, on photos outside the gallery, how its photos vote best. `encoder` is None and `dim` 0 for bare locations.
+    `reasons` counts the source's entries that gave no row, by reason; the file `unused` lists them. `recipe` is the
+    SHA-256 of everything that determines the gallery's content.
     """
 
     format: Literal["geoloc-gallery"] = "geoloc-gallery"
     version: Literal[1] = 1
     title: str = Field(max_length=200)
-    encoder: EncoderRef
-    dim: int = Field(ge=1, le=65_536)
+    encoder: EncoderRef | None
+    dim: int = Field(ge=0, le=65_536)
     count: int = Field(ge=1)
     shards: tuple[Shard, ...] = Field(min_length=1)
     files: dict[FileName, File]
@@ -81,6 +123,12 @@ class Manifest(_Strict):
     licence: str = Field("", max_length=2_000)
     synthetic: bool = False
     voting: Voting | None = None
+    reasons: dict[str, int] = Field(default_factory=dict)
+    unused: FileName | None = None
+    excluded: tuple[Excluded, ...] = ()
+    appended: tuple[Append, ...] = ()
+    near: NearIndex | None = None
+    recipe: str = Field("", max_length=64)
     created: datetime
     command: str = Field("", max_length=2_000)
     software: str = Field("", max_length=200)
@@ -89,15 +137,33 @@ class Manifest(_Strict):
     def _adds_up(self) -> Manifest:
         if sum(shard.count for shard in self.shards) != self.count:
             raise ValueError("the shards' counts do not add up to the gallery's count")
-        for shard in self.shards:
-            for name in (shard.vectors, shard.rows, shard.thumbnails):
-                if name is not None and name not in self.files:
-                    raise ValueError(f"no size and checksum for {name}")
+        embedded = self.encoder is not None
+        if embedded != (self.dim > 0) or any(embedded != (shard.vectors is not None) for shard in self.shards):
+            raise ValueError("encoder, dim and vectors go together: all of them, or none for bare locations")
+        named = [name for shard in self.shards for name in (shard.vectors, shard.rows, shard.thumbnails)]
+        for name in (*named, self.unused, self.near and self.near.file):
+            if name is not None and name not in self.files:
+                raise ValueError(f"no size and checksum for {name}")
         return self
+
+    @property
+    def made_with(self) -> EncoderRef:
+        """The encoder that made the vectors.
+
+        Raises:
+            EncoderMismatch: the gallery holds bare locations.
+        """
+        if self.encoder is None:
+            raise EncoderMismatch(
+                f"The gallery {self.title!r} holds bare locations, which are for location encoders such as "
+                "GeoCLIP's: photos cannot be compared with it. Choose a gallery of photos."
+            )
+        return self.encoder
 
     def to_json(self) -> str:
         """The text of manifest.json."""
-        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+        unsaid = {name for name in _UNSAID_IF_EMPTY if not getattr(self, name)}
+        return json.dumps(self.model_dump(mode="json", exclude=unsaid), indent=1, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -37,13 +37,17 @@ def two_ended(blocks: Iterable[Embeddings], query: Embeddings, k: int) -> TwoEnd
         query: (d,) float32.
         k: at most this many at each end.
     """
+    return both_ends((block @ query for block in blocks), k)
+
+
+def both_ends(scores: Iterable[NDArray[np.float32]], k: int) -> TwoEnded:
+    """The at most `k` rows with the highest and with the lowest of consecutive (n_i,) scores."""
     near, far = _Best(k, sign=-1), _Best(k, sign=1)
     first = 0
-    for block in blocks:
-        scores = block @ query
-        near.add(scores, first)
-        far.add(scores, first)
-        first += len(block)
+    for part in scores:
+        near.add(part, first)
+        far.add(part, first)
+        first += len(part)
     return TwoEnded(near.hits(), far.hits())
 
 

@@ -1,69 +1,71 @@
-"""A CSV file that names photos and their places: the columns file, lat, lon and any more, which are kept."""
+"""A table that names photos and their places, or places alone: CSV, TSV or Parquet, of any length."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from geoloc_core.errors import CoordinateError, GeolocError
-from geoloc_core.geo import check_coordinates
-from index_builder.sources import Item, Skipped
+from index_builder.sources import NO_PHOTO, Entry, Item, Piece, Skipped, SourceOptions
+from index_builder.sources.columns import Layout, clean, find_columns, location
+from index_builder.sources.tables import SUFFIXES, BrokenRow, open_table
 
-NAMES = {
-    "file": ("file", "filename", "path", "image", "image_path", "photo", "img_id", "id"),
-    "lat": ("lat", "latitude", "y"),
-    "lon": ("lon", "lng", "long", "longitude", "x"),
-}
+NAME = "table"
+DESCRIPTION = "a CSV, TSV or Parquet table with columns for file, lat and lon, or for lat and lon alone"
 
 
-def read_table(table: Path, images: Path | None = None) -> list[Item | Skipped]:
-    """The rows of a CSV file (comma, semicolon or tab; UTF-8).
+def recognises(path: Path) -> str:
+    """A table by its name."""
+    return "it is a table" if path.is_file() and path.suffix.lower() in SUFFIXES else ""
 
-    Args:
-        table: the file, with a header. Its columns are found by their usual names (`NAMES`), in any case.
-        images: the folder that relative file names start from; the table's own folder by default.
+
+def root(path: Path, options: SourceOptions) -> Path:
+    """Where relative file names start: the folder of images, else the table's own."""
+    return options.images or path.parent
+
+
+def read(path: Path, options: SourceOptions) -> Iterator[Entry]:
+    """The rows in their order. An item's id is the column id, else the file's name, else the row's number from 0.
 
     Raises:
-        GeolocError: the file cannot be read as a table, or lacks a column.
+        SourceError: the file cannot be read as a table, or lacks a column.
     """
-    base = images or table.parent
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            head = stream.readline()
-            stream.seek(0)
-            reader = csv.DictReader(stream, delimiter=max(",;\t", key=head.count))
-            found = _columns(reader.fieldnames or [], table)
-            return [_entry(row, found, base, number) for number, row in enumerate(reader, start=2)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise GeolocError(f"{table} cannot be read as CSV ({error}). Save it as CSV in UTF-8.") from None
+    table = open_table(path)
+    required = ("lat", "lon") if options.locations_only else ("file", "lat", "lon")
+    layout = find_columns(table.header, required, options.columns, where=path.name)
+    entry = _location if options.locations_only else _photo
+    for number, row in enumerate(table.rows()):
+        if isinstance(row, BrokenRow):
+            yield Skipped(f"row {number}", row.reason, "failed")
+        else:
+            yield entry(row, layout, number)
 
 
-def _columns(header: Sequence[str], table: Path) -> dict[str, str]:
-    by_name = {name.strip().lower(): name for name in header if name}
-    found: dict[str, str] = {}
-    for role, names in NAMES.items():
-        name = next((by_name[n] for n in names if n in by_name), None)
-        if name is None:
-            raise GeolocError(
-                f"{table} has no column for {role}; it has {', '.join(by_name) or 'none'}. "
-                f"Name one of them {' or '.join(names[:3])}."
-            )
-        found[role] = name
-    return found
-
-
-def _entry(row: dict[str | None, str], found: dict[str, str], base: Path, number: int) -> Item | Skipped:
-    name = (row.get(found["file"]) or "").strip()
+def _photo(row: list[str], layout: Layout, number: int) -> Entry:
+    name = layout.value(row, "file")
+    identity = clean(layout.value(row, "id") or name) or f"row {number}"
     if not name or "\0" in name:
-        return Skipped(f"line {number}", "no file name")
-    try:
-        lat, lon = check_coordinates((row.get(found["lat"]) or "nan", row.get(found["lon"]) or "nan"))[0]
-    except (CoordinateError, ValueError):
-        return Skipped(name, "no usable coordinates")
-    extra = {
-        key.strip(): value.strip()
-        for key, value in row.items()
-        if key and key not in found.values() and isinstance(value, str)
-    }
-    return Item(base / name, extra.pop("id", "") or name, (float(lat), float(lon)), extra)
+        return Skipped(identity, "no file name")
+    place = location(layout.value(row, "lat"), layout.value(row, "lon"))
+    if place is None:
+        return Skipped(identity, "no usable coordinates")
+    return Item(identity, Piece(name), place, layout.columns(row))
+
+
+def _location(row: list[str], layout: Layout, number: int) -> Entry:
+    identity = clean(layout.value(row, "id")) or str(number)
+    place = location(layout.value(row, "lat"), layout.value(row, "lon"))
+    if place is None:
+        return Skipped(identity, "no usable coordinates")
+    return Item(identity, NO_PHOTO, place, layout.columns(row))
+
+
+def read_table(table: Path, images: Path | None = None) -> list[Entry]:
+    """The entries with absolute pieces, as the first version of `build` wants them."""
+    options = SourceOptions(images=images)
+    base = root(table, options)
+    return [
+        Item(entry.id, Piece(str(base / entry.piece.path)), entry.location, entry.columns)
+        if isinstance(entry, Item)
+        else entry
+        for entry in read(table, options)
+    ]

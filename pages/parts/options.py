@@ -87,7 +87,7 @@ def _voting(entry: Listed) -> Voting | None:
 
 
 def _gallery_choice() -> tuple[Listed, Choice]:
-    listed = {str(entry.path): entry for entry in find_galleries(settings())}
+    listed = {str(entry.path): entry for entry in find_galleries(settings()) if not entry.bare}
     first, because = default_gallery(tuple(listed.values()), settings())
     chosen = st.selectbox(
         "Gallery",
@@ -111,7 +111,7 @@ def _who_answers(entry: Listed, because: Choice) -> None:
     elif entry.manifest:
         st.caption(
             f"Answers come from **{plain(entry.manifest.title or entry.name)}** through the encoder "
-            f"**{plain(entry.manifest.encoder.name)}**: {plain(because.reason)}."
+            f"**{plain(entry.manifest.made_with.name)}**: {plain(because.reason)}."
         )
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from geoloc_core.paths import ROOT
 
-NAMES = ("search", "locate", "startup")
+NAMES = ("search", "near", "gallery", "pipeline", "memory", "gpu", "locate", "startup")
 OUT = ROOT / "build" / "bench"
 
 
@@ -43,4 +43,5 @@ def _cell(value: object) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Vectors to a gallery, and what one does with a gallery: append, verify, describe, index for near search."""
