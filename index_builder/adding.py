@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from index_builder.embedding.engines import Engine
 from index_builder.embedding.engines.local import LocalEngine
 from index_builder.embedding.listing import SourceAsked, list_source
 from index_builder.embedding.running import Options, embed_all
-from index_builder.embedding.work import open_work
+from index_builder.embedding.work import open_work, remove_work
 from index_builder.gallery.append import AppendReport, append
 from index_builder.gallery.publish import Provenance
 
@@ -58,5 +57,5 @@ def append_source(options: AppendOptions) -> AppendReport:
                 recipe=plan.digest(options.id_prefix),
                 on_progress=on_progress,
             )
-    shutil.rmtree(path, ignore_errors=True)
+    remove_work(path)
     return report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from index_builder.embedding.engines.local import LocalEngine
 from index_builder.embedding.listing import SourceAsked, list_source
 from index_builder.embedding.manifest import FAILED, OK
 from index_builder.embedding.running import Options, Totals, embed_all
-from index_builder.embedding.work import PLAN, Making, Plan, Work, open_work
+from index_builder.embedding.work import PLAN, Making, Plan, Work, open_work, remove_work
 from index_builder.gallery.index import IndexReport, index
 from index_builder.gallery.publish import Provenance
 
@@ -84,7 +83,7 @@ def build(options: BuildOptions) -> Built:
     if keep:
         print(f"{path} is kept: `--retry-failed` tries failed photos again.", file=sys.stderr)
     else:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_work(path)
     return built
 
 
@@ -242,4 +241,4 @@ def throw_away(path: Path) -> None:
     if path.exists():
         with open_work(path):
             pass  # nobody else is using it
-        shutil.rmtree(path)
+        remove_work(path)

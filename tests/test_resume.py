@@ -209,6 +209,25 @@ def test_two_builds_do_not_share_a_work_folder(photos: Path, tmp_path: Path, cap
     assert "Another build is using" in capsys.readouterr().err
 
 
+def test_a_work_folder_that_is_somebody_elses_is_left_alone(photos: Path, tmp_path: Path, capsys):
+    mine = tmp_path / "papers"
+    (mine / "embeddings").mkdir(parents=True)
+    (mine / "embeddings" / "thesis.npy").write_bytes(b"ten years")
+    for flags in ((), ("--restart",)):
+        assert build(photos, tmp_path / "g", "--work", mine, *flags) == 2
+        assert "holds other files" in capsys.readouterr().err
+    assert (mine / "embeddings" / "thesis.npy").read_bytes() == b"ten years"
+    with open_work(tmp_path / "shared"):
+        pass
+    assert build(photos, tmp_path / "g", "--work", tmp_path / "shared") == 0
+    assert not (tmp_path / "shared").exists()
+
+
+def test_a_source_that_cannot_be_read_leaves_no_work_folder(tmp_path: Path):
+    assert build(tmp_path / "nowhere", tmp_path / "g") == 2
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_shard_that_kills_its_workers_is_named_in_the_end(photos: Path, tmp_path: Path):
     work = embedded(photos, tmp_path / "work")
     jobs = [_job(work, shard) for shard in range(2)]

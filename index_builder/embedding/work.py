@@ -10,6 +10,7 @@ Everything in it is written atomically, so a build may be killed at any moment a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -25,6 +26,7 @@ from geoloc_core.gallery.manifest import EncoderRef, Excluded
 from index_builder.files import remove_partial, replacing, telling
 
 PLAN = "plan.json"
+_LOCK = ".lock"
 SHARD_ROWS = 1024
 
 
@@ -139,7 +141,9 @@ def open_work(path: Path) -> Iterator[Work]:
     from filelock import FileLock, Timeout
 
     work = Work(path.absolute())
-    lock = FileLock(work.path / ".lock", timeout=0)
+    lock = FileLock(work.path / _LOCK, timeout=0)
+    if work.path.exists() and not (_is_ours(work.path) or not any(work.path.iterdir())):
+        raise GeolocError(f"{path} holds other files, so it is left alone. Choose another --work.")
     with telling(path):
         for folder in (work.path, work.manifest, work.embeddings):
             folder.mkdir(parents=True, exist_ok=True)
@@ -153,6 +157,24 @@ def open_work(path: Path) -> Iterator[Work]:
             yield work
         finally:
             lock.release()
+            if not (work.path / PLAN).exists():  # nothing was listed, so there is nothing to go on from
+                remove_work(path)
+
+
+def remove_work(path: Path) -> None:
+    """Delete what a build left in its work folder, and the folder if nothing else is in it."""
+    if not _is_ours(path):
+        return
+    for folder in ("manifest", "manifest.checked", "embeddings"):
+        shutil.rmtree(path / folder, ignore_errors=True)
+    for file in (PLAN, _LOCK):
+        (path / file).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.rmdir()
+
+
+def _is_ours(path: Path) -> bool:
+    return (path / PLAN).is_file() or (path / _LOCK).is_file()
 
 
 def differences(old: Any, new: Any, names: dict[str, str]) -> list[str]:

@@ -93,12 +93,13 @@ def append(
                 _remove_orphans(gallery, new)
                 if old.near:
                     (gallery / old.near.file).unlink(missing_ok=True)
+    reasons = _reasons(judged, unused)
     return AppendReport(
         gallery=gallery,
         read=judged.count,
         rows=new.count - old.count,
-        reasons=_reasons(judged, unused),
-        duplicates=judged.duplicates,
+        reasons=reasons,
+        duplicates=max(0, judged.duplicates - reasons.get(REASONS[KNOWN][1], 0)),
         seconds=time.monotonic() - started,
         near_dropped=old.near is not None and new.near is None,
     )

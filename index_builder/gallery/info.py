@@ -63,7 +63,7 @@ def _gallery_lines(path: Path) -> Iterator[str]:
     else:
         yield f"{about.count:,} photos, encoder {about.encoder.name} ({about.encoder.id}), {about.dim:,} numbers each"
     size = sum(file.bytes for file in about.files.values())
-    yield f"{size / 1e6:,.1f} MB in {len(about.shards):,} shards, made {about.created:%Y-%m-%d} by {about.software}"
+    yield f"{size / 1e6:,.1f} MB, made {about.created:%Y-%m-%d} by {about.software}"
     if about.source or about.licence:
         yield f"source: {about.source or 'not said'}; licence: {about.licence or 'not said'}"
     yield from _places_lines(gallery)

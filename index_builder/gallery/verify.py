@@ -15,6 +15,7 @@ import numpy as np
 from geoloc_core.errors import GalleryError, PhotoError
 from geoloc_core.gallery import thumbnail_name
 from geoloc_core.gallery.manifest import NAME, Manifest, Shard, describe_file, read_manifest
+from geoloc_core.gallery.remote.pull import ORIGIN
 from geoloc_core.photo import PhotoLimits, read_photo
 from index_builder.gallery.survey import first_seen
 
@@ -97,7 +98,7 @@ def _check_files(gallery: Path, manifest: Manifest, report: VerifyReport, say: S
         elif found != expected:
             report.problems.append(f"{name} was changed: its SHA-256 is not the manifest's. {_REMEDY}")
     for file in sorted(gallery.iterdir()):
-        if file.name not in manifest.files and file.name != NAME:
+        if file.name not in (*manifest.files, NAME, ORIGIN):
             report.remarks.append(f"{file.name} is no part of the gallery. Delete it, or leave it: nothing reads it.")
 
 
