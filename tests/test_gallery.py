@@ -75,29 +75,6 @@ def test_search_agrees_with_faiss(small_gallery: Path):
         assert found.farthest.similarity == pytest.approx(-far[0][0], abs=1e-5)
 
 
-def test_the_first_search_the_later_ones_and_those_of_large_galleries_agree(
-    small_gallery: Path, monkeypatch: pytest.MonkeyPatch
-):
-    query = np.load(small_gallery / "vectors-00000.npy")[3]
-    stored = np.load(small_gallery / "vectors-00000.npy").astype(np.float32)
-    near, far = exact(stored, query.astype(np.float32), 9)
-    monkeypatch.setattr("geoloc_core.gallery.vectors.JOB_ROWS", 7)
-    monkeypatch.setattr("geoloc_core.gallery.vectors.BLOCK_ROWS", 3)
-    gallery = Gallery.open(small_gallery)
-    found = [gallery.two_ended(query, 9)]
-    gallery._vectors._keeper.join()
-    assert gallery._vectors._resident is not None
-    found.append(gallery.two_ended(query, 9))
-    monkeypatch.setattr("geoloc_core.gallery.vectors.RESIDENT_LIMIT", 0)
-    large = Gallery.open(small_gallery)
-    found += [large.two_ended(query, 9), large.two_ended(query, 9)]
-    assert large._vectors._keeper is None
-    for one in found:
-        assert list(one.nearest.rows) == near
-        assert list(one.farthest.rows) == far
-        assert one.nearest.similarity == pytest.approx(stored[near] @ query.astype(np.float32), abs=1e-6)
-
-
 def test_k_beyond_the_gallery_gives_all_of_it(small_gallery: Path):
     gallery = Gallery.open(small_gallery)
     assert sorted(gallery.nearest(np.ones(gallery.manifest.dim), 999).rows) == list(range(24))

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from geoloc_core.errors import EncoderMismatch, GalleryDamaged
 from geoloc_core.gallery.manifest import Manifest, check_files, read_manifest
 from geoloc_core.gallery.rows import Rows, read_thumbnail
-from geoloc_core.gallery.search import Hits, TwoEnded, both_ends
+from geoloc_core.gallery.search import Hits, Mask, Search, TwoEnded
 from geoloc_core.gallery.vectors import Vectors
+from geoloc_core.status import Choice
 
 __all__ = ["Gallery", "Hits", "Manifest", "Neighbour", "TwoEnded"]
 
@@ -85,31 +86,48 @@ class Gallery:
                 f"Use the encoder {made_with.name}, or build the gallery again with yours."
             )
 
-    def two_ended(self, query: ArrayLike, k: int) -> TwoEnded:
+    @property
+    def search_choice(self) -> Choice:
+        """How the vectors are searched now, and why so."""
+        return self._vectors.choice
+
+    def two_ended(self, query: ArrayLike, k: int, allowed: Mask | None = None) -> TwoEnded:
         """The `k` nearest and the `k` farthest rows of a (d,) query, exact at both ends, in one pass.
+
+        Args:
+            query: (d,) finite numbers, taken as float32.
+            k: at most this many rows at each end.
+            allowed: (n,) whether a row may be found; None allows all.
 
         Raises:
             EncoderMismatch: the query has another dimension, or the gallery holds bare locations.
-            ValueError: `k` is below 1 or the query is not finite.
+            GalleryDamaged: a vector is not finite.
+            ValueError: `k` is below 1, the query is not finite, or `allowed` is no (n,) array of booleans.
         """
-        made_with = self.manifest.made_with
-        vector = np.ascontiguousarray(query, dtype=np.float32)
-        if vector.shape != (self.manifest.dim,):
+        return self.two_ended_batch(np.asarray(query)[None], k, allowed)[0]
+
+    def two_ended_batch(self, queries: ArrayLike, k: int, allowed: Mask | None = None) -> list[TwoEnded]:
+        """As `two_ended` for each of (m, d) queries; hundreds at once cost far less than one by one."""
+        vectors = np.ascontiguousarray(queries, dtype=np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != self.manifest.dim:
             raise EncoderMismatch(
-                f"The query has shape {vector.shape}, this gallery's vectors {self.manifest.dim} numbers. "
-                f"Encode with {made_with.name}."
+                f"A query has shape {vectors.shape[1:]}, this gallery's vectors {self.manifest.dim} numbers. "
+                f"Encode with {self.manifest.made_with.name}."
             )
-        if k < 1 or not np.isfinite(vector).all():
+        _ = self.manifest.made_with
+        if k < 1 or not np.isfinite(vectors).all():
             raise ValueError("Ask for k >= 1 neighbours of a finite vector.")
-        return both_ends(self._vectors.scores(vector), k)
+        if allowed is not None and (allowed.shape != (len(self),) or allowed.dtype != bool):
+            raise ValueError(f"Give one boolean for each of the {len(self)} rows that may be found.")
+        return self._vectors.search([Search(vector, k, allowed) for vector in vectors])
 
-    def nearest(self, query: ArrayLike, k: int) -> Hits:
+    def nearest(self, query: ArrayLike, k: int, allowed: Mask | None = None) -> Hits:
         """The `k` most similar rows, best first; see `two_ended`."""
-        return self.two_ended(query, k).nearest
+        return self.two_ended(query, k, allowed).nearest
 
-    def farthest(self, query: ArrayLike, k: int) -> Hits:
+    def farthest(self, query: ArrayLike, k: int, allowed: Mask | None = None) -> Hits:
         """The `k` least similar rows, least first; see `two_ended`."""
-        return self.two_ended(query, k).farthest
+        return self.two_ended(query, k, allowed).farthest
 
     def neighbours(self, hits: Hits) -> tuple[Neighbour, ...]:
         """The rows of `hits` with their places and columns."""

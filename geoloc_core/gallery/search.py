@@ -1,16 +1,27 @@
-"""Exact search for both ends at once: each block is scored once, its most and least similar rows kept together."""
+"""Search at both ends at once. Fast scores are rounded; rows they leave in doubt get a second, exact look.
+
+A fast score is off by at most its `slack`, so a row whose score plus slack lies below the k-th best score minus slack
+cannot be among the k best. All others are scored again in float64 from the vectors as stored.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from geoloc_core.encoders.base import Embeddings
 
 Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Doubles = NDArray[np.float64]
+Picked = tuple[Rows, NDArray[np.float32]]
+Take = Callable[[Rows], NDArray[np.floating]]
+
+_GROUPS = 32  # for each row asked for: the k-th best of their maxima bounds the k-th best score from below
+_LOOK_ROWS = 4_096
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,48 +41,96 @@ class TwoEnded:
 
 
 def two_ended(blocks: Iterable[Embeddings], query: Embeddings, k: int) -> TwoEnded:
-    """Both ends of the exact order of all rows by inner product with `query`.
+    """Both ends in the plain way, every row in float64: what any faster search must equal.
 
     Args:
-        blocks: consecutive (n_i, d) float32 blocks of the gallery.
+        blocks: consecutive (n_i, d) blocks of the gallery.
         query: (d,) float32.
         k: at most this many at each end.
     """
-    return both_ends((block @ query for block in blocks), k)
+    exact = np.asarray(query, np.float64)
+    scores = np.concatenate([np.vecdot(np.asarray(block, np.float64), exact) for block in blocks])
+    rows = np.arange(len(scores))
+    return TwoEnded(_best(rows, scores, k, 1), _best(rows, scores, k, -1))
 
 
-def both_ends(scores: Iterable[NDArray[np.float32]], k: int) -> TwoEnded:
-    """The at most `k` rows with the highest and with the lowest of consecutive (n_i,) scores."""
-    near, far = _Best(k, sign=-1), _Best(k, sign=1)
-    first = 0
-    for part in scores:
-        near.add(part, first)
-        far.add(part, first)
-        first += len(part)
-    return TwoEnded(near.hits(), far.hits())
+class Search:
+    """One query on its way through a gallery, holding the rows that can still be among its k at either end.
+
+    Args:
+        query: (d,) finite numbers.
+        k: at most this many rows at each end.
+        allowed: (n,) whether a row may be found; None allows all.
+    """
+
+    def __init__(self, query: ArrayLike, k: int, allowed: Mask | None = None) -> None:
+        self.query = np.asarray(query, np.float64)
+        exponent = int(np.frexp(np.linalg.norm(self.query))[1])
+        self.scaled: Doubles = np.ldexp(self.query, -exponent)  # of length 0.5 to 1, so that float16 can hold it
+        self.k, self.allowed = k, allowed
+        self._near, self._far = _End(k), _End(k)
+
+    def add(self, scores: NDArray[np.float32], first: int, slack: float) -> None:
+        """Take in the (n_i,) rounded inner products of `scaled` and the rows that start at `first`."""
+        rows = None
+        if self.allowed is not None:
+            rows = np.flatnonzero(self.allowed[first : first + len(scores)])
+            scores = scores[rows]
+            rows += first
+        self._near.add(scores, first, rows, slack)
+        self._far.add(-scores, first, rows, slack)
+
+    def add_picked(self, near: Picked, far: Picked, slack: float) -> None:
+        """Take in rows with rounded scores, picked so that no other row can be among the k of that end."""
+        self._near.add(near[1], 0, near[0], slack)
+        self._far.add(-far[1], 0, far[0], slack)
+
+    def found(self, take: Take) -> TwoEnded:
+        """Both ends, by the exact similarity of the vectors that `take` gives for rows."""
+        return TwoEnded(self._exact(self._near.rows, take, 1), self._exact(self._far.rows, take, -1))
+
+    def _exact(self, rows: Rows, take: Take, sign: int) -> Hits:
+        scores = np.empty(len(rows))
+        for at in range(0, len(rows), _LOOK_ROWS):
+            some = take(rows[at : at + _LOOK_ROWS]).astype(np.float64)
+            np.vecdot(some, self.query, out=scores[at : at + _LOOK_ROWS])
+        return _best(rows, scores, self.k, sign)
 
 
-class _Best:
-    """The k smallest of sign * score over the blocks seen so far, ties by the lower row."""
+class _End:
+    """The rows that can be among the k highest of the scores seen so far, each known to within its slack."""
 
-    def __init__(self, k: int, sign: int) -> None:
-        self.k, self.sign = k, sign
-        self.scores = np.empty(0, np.float32)
-        self.rows = np.empty(0, np.int64)
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.floor = -np.inf  # k rows are known to reach it
+        self.rows: Rows = np.empty(0, np.int64)
+        self._scores, self._slack = np.empty(0), np.empty(0)
 
-    def add(self, scores: NDArray[np.float32], first: int) -> None:
-        """Take in the scores of the rows that start at `first`."""
-        keyed = self.sign * scores
-        if len(keyed) > self.k:
-            worst_kept = np.partition(keyed, self.k - 1)[self.k - 1]
-            chosen = np.flatnonzero(keyed <= worst_kept)  # every tie at the edge, so that the lower row can win
-        else:
-            chosen = np.arange(len(keyed))
-        rows = np.concatenate([self.rows, chosen + first])
-        kept = np.concatenate([self.scores, keyed[chosen]])
-        order = np.lexsort((rows, kept))[: self.k]
-        self.scores, self.rows = kept[order], rows[order]
+    def add(self, scores: NDArray[np.float32], first: int, rows: Rows | None, slack: float) -> None:
+        """Take in scores of `rows`, or of the rows that start at `first`."""
+        self.floor = max(self.floor, _kth(_maxima(scores, _GROUPS * self.k), self.k) - slack)
+        least = np.nextafter(np.float32(self.floor - slack), np.float32(-np.inf))
+        chosen = np.flatnonzero(scores >= least)
+        if not len(chosen):
+            return
+        self.rows = np.concatenate([self.rows, chosen + first if rows is None else rows[chosen]])
+        self._scores = np.concatenate([self._scores, scores[chosen]])
+        self._slack = np.concatenate([self._slack, np.full(len(chosen), slack)])
+        self.floor = max(self.floor, _kth(self._scores - self._slack, self.k))
+        kept = self._scores + self._slack >= self.floor
+        self.rows, self._scores, self._slack = self.rows[kept], self._scores[kept], self._slack[kept]
 
-    def hits(self) -> Hits:
-        """What was kept, best first."""
-        return Hits(self.rows, self.sign * self.scores)
+
+def _maxima(scores: NDArray[np.float32], groups: int) -> NDArray[np.float32]:
+    """The highest score of each of about `groups` groups; neighbouring rows, often alike, are in different ones."""
+    width = len(scores) // groups
+    return scores[: width * groups].reshape(width, groups).max(axis=0) if width > 1 else scores
+
+
+def _kth(scores: NDArray[np.floating], k: int) -> float:
+    return float(np.partition(scores, -k)[-k]) if len(scores) >= k else -np.inf
+
+
+def _best(rows: Rows, scores: Doubles, k: int, sign: int) -> Hits:
+    order = np.lexsort((rows, -sign * scores))[:k]
+    return Hits(rows[order], scores[order].astype(np.float32))
