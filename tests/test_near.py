@@ -367,3 +367,16 @@ def test_a_full_disk_ends_in_a_clear_error(gallery: Path) -> None:
 def test_one_at_a_time(gallery: Path) -> None:
     with writing(gallery), pytest.raises(GeolocError, match="Another process"):
         build_near(gallery, key="SQ8", **FAST)
+
+
+def test_nearest_asks_it_only_when_told_to(gallery: Path) -> None:
+    build_near(gallery, key="HNSW16_SQfp16", **FAST)
+    opened, query = Gallery.open(gallery), all_vectors(gallery)[7].astype(np.float32)
+    exact, quick = opened.nearest(query, 50), opened.nearest(query, 50, approximate=True)
+    own = Near.open(gallery, opened.manifest).search(query, 50)
+    assert np.array_equal(quick.rows, own.rows)
+    assert not np.array_equal(quick.rows, exact.rows)  # it misses some of fifty
+    odd = np.arange(COUNT) % 2 == 1
+    assert (opened.nearest(query, 50, odd, approximate=True).rows % 2 == 1).all()
+    remove_near(gallery)
+    assert np.array_equal(Gallery.open(gallery).nearest(query, 50, approximate=True).rows, exact.rows)

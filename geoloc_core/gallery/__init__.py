@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geoloc_core.errors import EncoderMismatch, GalleryDamaged
 from geoloc_core.gallery.manifest import Manifest, check_files, read_manifest
+from geoloc_core.gallery.near import Near
 from geoloc_core.gallery.rows import Rows, read_thumbnail
 from geoloc_core.gallery.search import Hits, Mask, Search, TwoEnded
 from geoloc_core.gallery.vectors import Vectors
@@ -121,9 +123,20 @@ class Gallery:
             raise ValueError(f"Give one boolean for each of the {len(self)} rows that may be found.")
         return self._vectors.search([Search(vector, k, allowed) for vector in vectors])
 
-    def nearest(self, query: ArrayLike, k: int, allowed: Mask | None = None) -> Hits:
-        """The `k` most similar rows, best first; see `two_ended`."""
+    def nearest(self, query: ArrayLike, k: int, allowed: Mask | None = None, *, approximate: bool = False) -> Hits:
+        """The `k` most similar rows, best first; see `two_ended`.
+
+        Args:
+            approximate: ask the gallery's near index, which misses some (`manifest.near.recall_near` says how many).
+                Without an index, or with `allowed`, the answer is exact all the same.
+        """
+        if approximate and allowed is None and self._near is not None:
+            return self._near.search(np.asarray(query, np.float32), k)
         return self.two_ended(query, k, allowed).nearest
+
+    @cached_property
+    def _near(self) -> Near | None:
+        return Near.open(self.path, self.manifest) if self.manifest.near else None
 
     def farthest(self, query: ArrayLike, k: int, allowed: Mask | None = None) -> Hits:
         """The `k` least similar rows, least first; see `two_ended`."""
