@@ -214,3 +214,10 @@ def test_a_card_is_taken_when_the_vectors_fit(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (10_000_000_000, 0))
     assert choose_card(7_000_000_000)[0] == "cuda"
     assert choose_card(9_000_000_000) == ("", "the GPU has 10.0 GB free, the vectors need 11.2 GB")
+
+
+def test_a_half_product_that_is_too_coarse_is_noticed(monkeypatch: pytest.MonkeyPatch):
+    kernel = torch_kernel()
+    assert kernel._half_is_within_slack()
+    monkeypatch.setattr(kernel, "half", lambda rows, queries: np.cumsum(rows * queries[0], 1, np.float16)[None, :, -1])
+    assert not kernel._half_is_within_slack()

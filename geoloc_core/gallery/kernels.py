@@ -42,6 +42,7 @@ class NumpyKernel:
     """Needs nothing but numpy, whose conversion from float16 is slow: threads share it."""
 
     half: None = None
+    half_holds = False
 
     def single(self, rows: Halves, queries: Embeddings, *, survey: bool = False) -> tuple[Embeddings, float]:
         """The (m, n) float32 scores of (m, d) queries; with `survey`, the largest sum of squares of a row, else 0."""
@@ -74,6 +75,16 @@ class TorchKernel:
         self._pool = ThreadPoolExecutor(cores, thread_name_prefix="search", initializer=self._one_core)
         list(self._pool.map(lambda _: started.wait(), range(cores)))
         torch.set_num_threads(cores)  # a thread keeps its own number, but new threads get the last one set
+        self.half_holds = self._half_is_within_slack()
+
+    def _half_is_within_slack(self) -> bool:
+        """Whether `half` sums in float32 on this machine, as the bound needs: tried on rows where it would show."""
+        rng = np.random.default_rng(0)
+        rows = (1 + rng.standard_normal((256, 4096)) / 64).astype(np.float16) / np.float16(64)
+        exact = (1 + rng.standard_normal(4096) / 64) / 64
+        off = np.abs(self.half(rows, exact.astype(np.float16)[None])[0] - rows.astype(np.float64) @ exact)
+        length = float(np.linalg.norm(rows.astype(np.float64), axis=1).max())
+        return bool(off.max() <= slack(exact, exact.astype(np.float16), half=True) * length)
 
     def half(self, rows: Halves, queries: Halves) -> Embeddings:
         """The (m, n) scores of (m, d) float16 queries, rounded to float16."""

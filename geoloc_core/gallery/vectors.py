@@ -92,7 +92,7 @@ class Vectors:
             for search in searches:
                 self._card.show(search, max(self._lengths))
             return
-        half = self._kernel.half
+        half = self._kernel.half if self._kernel.half_holds else None
         if half is None or not self._lengths or len(searches) > FEW or max(self._lengths) > LONGEST:
             self._single_pass(searches, exact)
             return
@@ -136,5 +136,7 @@ class Vectors:
             self.choice = Choice("float32 by numpy", f"torch cannot be loaded: {reason}")
         elif device:
             self.choice = Choice("float16 on the GPU", reason)
+        elif not self._kernel.half_holds:
+            self.choice = Choice("float32 by torch", "its float16 products are too coarse on this machine")
         else:
             self.choice = Choice(_TORCH.value, f"{_TORCH.reason}; no GPU: {reason}")
