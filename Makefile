@@ -31,7 +31,8 @@ lock:  ## resolve requirements*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		requirements.txt -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		-c requirements.lock requirements.txt requirements-ray.txt requirements-dev.txt -o requirements-dev.lock
+		-c requirements.lock requirements.txt requirements-ray.txt requirements-lance.txt requirements-dev.txt \
+		-o requirements-dev.lock
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Geoloc needs Python 3.11 or newer: make PYTHON=python3.11")'

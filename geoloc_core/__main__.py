@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from geoloc_core.console import run
+from geoloc_core.limits import add_scope, scope_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     locate.add_argument("photo", type=Path, metavar="PHOTO")
     locate.add_argument("--gallery", metavar="G", help="name or folder of the gallery (default: as the app chooses)")
     locate.add_argument("--neighbours", type=int, metavar="K", help="neighbours reported at each end")
+    add_scope(locate)
     formats = locate.add_mutually_exclusive_group()
     for name in ("json", "geojson", "kml"):
         formats.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=f"print {name}")
@@ -52,6 +54,7 @@ def _locate(options: argparse.Namespace) -> None:
         photo,
         Gallery.open(path),
         shown=options.neighbours or config.neighbours,
+        scope=scope_of(options),
         on_step=lambda text: print(text, file=sys.stderr),
     )
     for name, choice in answer.choices.items():
@@ -63,6 +66,8 @@ def _locate(options: argparse.Namespace) -> None:
     print(f"{answer.lat:.5f}, {answer.lon:.5f}")
     state = "calibrated" if answer.calibrated else "uncalibrated"
     print(f"within {answer.radius_km:,.0f} km: {answer.mass:.0%} of the distribution ({state})")
+    if answer.prediction.searched and str(answer.prediction.searched):
+        print(answer.prediction.searched)
     if answer.truth:
         print(f"the photo says {answer.truth.place}: the prediction is {answer.truth.error_km:,.1f} km off")
     if answer.synthetic:

@@ -9,6 +9,8 @@ GeolocError
 │   ├── PhotoTooSmall        too few pixels to say anything
 │   ├── PieceMissing         no file where its bytes should be
 │   └── PhotoUnreadable      no photo, a format we do not read, or a damaged file
+├── FilterError              limits on a search that cannot be used
+│   └── NothingAllowed       they leave no photo to be found
 ├── SourceError              a collection of photos that cannot be read
 ├── EncoderError             an encoder that does not exist or did not work
 │   └── WeightsMissing       its weights are not on this machine
@@ -60,6 +62,14 @@ class PieceMissing(PhotoError):
 
 class PhotoUnreadable(PhotoError):
     """Not a photo, a format we do not read, or a damaged file."""
+
+
+class FilterError(GeolocError):
+    """Limits on a search that cannot be used with this gallery, or at all."""
+
+
+class NothingAllowed(FilterError):
+    """The limits on a search leave no photo to be found."""
 
 
 class SourceError(GeolocError):

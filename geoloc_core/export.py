@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from geoloc_core import __version__
@@ -43,6 +44,7 @@ def as_record(answer: Answer) -> dict[str, Any]:
             "error_km": round(truth.error_km, 3),
             "within": truth.scale,
         },
+        "search": answer.prediction.searched and asdict(answer.prediction.searched),
         "nearest": [_neighbour(seen) for seen in answer.nearest],
         "farthest": [_neighbour(seen) for seen in answer.farthest],
         "model": {
@@ -117,6 +119,7 @@ def _neighbour(seen: SeenNeighbour) -> dict[str, Any]:
         "lat": round(near.lat, 6),
         "lon": round(near.lon, 6),
         "similarity": round(near.similarity, 5),
+        "stands_for": near.stands_for,
         "place": str(seen.place),
         "distance_to_prediction_km": round(seen.distance_km, 2),
         **{key: near.columns[key] for key in ("author", "licence") if near.columns.get(key)},

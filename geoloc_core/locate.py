@@ -8,6 +8,7 @@ from geoloc_core.answer import Answer
 from geoloc_core.encoders import Encoder, for_id
 from geoloc_core.gallery import Gallery
 from geoloc_core.gallery.manifest import Voting
+from geoloc_core.gallery.scope import Scope
 from geoloc_core.photo import Photo
 from geoloc_core.prediction import Prediction, Query
 from geoloc_core.predictors.knn import Knn
@@ -31,24 +32,34 @@ def predict(
     *,
     shown: int = 16,
     voting: Voting | None = None,
+    scope: Scope | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Prediction:
-    """Locate a photo by the gallery's nearest photos; see `predictors.knn`.
+    """Locate a photo by the gallery's nearest photos; see `predictors.knn` and, for `scope`, `gallery.scope`.
 
     Raises:
         EncoderError: the encoder is not available or failed.
+        FilterError: the scope's limits cannot be used with the gallery, or leave nothing.
         GalleryError: the gallery cannot be searched or was made by another encoder.
     """
     predictor = Knn(gallery, encoder, shown=shown, voting=voting)
-    return predictor.predict(Query(photo, on_step))
+    return predictor.predict(Query(photo, on_step, scope))
 
 
-def locate(photo: Photo, gallery: Gallery, *, shown: int = 16, on_step: Callable[[str], None] | None = None) -> Answer:
+def locate(
+    photo: Photo,
+    gallery: Gallery,
+    *,
+    shown: int = 16,
+    scope: Scope | None = None,
+    on_step: Callable[[str], None] | None = None,
+) -> Answer:
     """Locate a photo with the gallery's own encoder; the photo's EXIF position, if any, is the truth to compare with.
 
     Raises:
         EncoderError: the encoder is not available or failed.
+        FilterError: the scope's limits cannot be used with the gallery, or leave nothing.
         GalleryError: the gallery cannot be searched.
     """
-    prediction = predict(photo, gallery, encoder_of(gallery), shown=shown, on_step=on_step)
+    prediction = predict(photo, gallery, encoder_of(gallery), shown=shown, scope=scope, on_step=on_step)
     return Answer.of(prediction, gallery, photo.exif.location)

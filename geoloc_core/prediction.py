@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from geoloc_core.gallery.scope import Scope, Scoped
 from geoloc_core.geo import LocationDistribution
 from geoloc_core.status import Availability, Choice
 
 if TYPE_CHECKING:
     from geoloc_core.encoders.base import Embeddings, Encoder
-    from geoloc_core.gallery import Gallery, Neighbour
+    from geoloc_core.gallery import Gallery, Neighbour, TwoEnded
     from geoloc_core.photo import Photo
 
 
@@ -30,8 +31,38 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """What part of the gallery was searched, and how its photos are shown. `str()` says so in a sentence, if need be.
+
+    Attributes:
+        limit: the limits in words, empty without any.
+        photos: how many photos they left.
+        total: how many the gallery has.
+        distinct: whether near-duplicates among the neighbours shown were collapsed.
+        antihubs: how many photos that are farthest from everybody were kept from the farthest.
+    """
+
+    limit: str
+    photos: int
+    total: int
+    distinct: bool
+    antihubs: int
+
+    def __str__(self) -> str:
+        said = []
+        if self.limit:
+            said.append(f"The search was limited: {self.limit} ({self.photos:,} of {self.total:,} photos).")
+        if self.antihubs:
+            said.append(f"Kept from the least similar: {self.antihubs:,} that are so for most photos.")
+        return " ".join(said)
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """A predictor's answer: the distribution, its evidence, the seconds each step took, and what the model is."""
+    """A predictor's answer: the distribution, its evidence, the seconds each step took, and what the model is.
+
+    `evidence` is what is shown; the voters behind the distribution may be more. `searched` says among which photos.
+    """
 
     distribution: LocationDistribution
     predictor: str
@@ -40,6 +71,7 @@ class Prediction:
     evidence: Evidence = field(default_factory=Evidence)
     seconds: Mapping[str, float] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
+    searched: Searched | None = None
 
 
 class Predictor(Protocol):
@@ -62,14 +94,19 @@ class Query:
     Args:
         photo: the photo.
         on_step: called with a short text when a step that a person would wait for begins.
+        scope: which of a gallery's photos may be found, and how they are shown; by default all, without duplicates.
     """
 
-    def __init__(self, photo: Photo, on_step: Callable[[str], None] | None = None) -> None:
+    def __init__(self, photo: Photo, on_step: Callable[[str], None] | None = None, scope: Scope | None = None) -> None:
         self.photo = photo
+        self.scope = scope or Scope()
         self.seconds: dict[str, float] = {}
         self._on_step = on_step or (lambda _: None)
         self._embeddings: dict[str, Embeddings] = {}
+        self._scoped: dict[str, Scoped] = {}
+        self._ends: dict[tuple[str, int], TwoEnded] = {}
         self._neighbours: dict[tuple[str, int], Evidence] = {}
+        self._shown: dict[tuple[str, int, int], Evidence] = {}
 
     @contextmanager
     def step(self, key: str, text: str) -> Iterator[None]:
@@ -95,17 +132,59 @@ class Query:
         return self._embeddings[encoder.id]
 
     def neighbours(self, gallery: Gallery, encoder: Encoder, k: int) -> Evidence:
-        """The `k` nearest and `k` farthest photos of the gallery, searched once in a single pass.
+        """The `k` nearest and `k` farthest photos within the scope, searched once in a single pass.
 
         Raises:
             EncoderError: the encoder is not available or failed.
+            FilterError: the scope's limits cannot be used with this gallery, or leave nothing.
             GalleryError: the gallery cannot be searched or was made by another encoder.
         """
         key = (str(gallery.path), k)
         if key not in self._neighbours:
-            gallery.check_encoder(encoder.id)
-            vector = self.embedding(encoder)
-            with self.step("search", f"Searching {len(gallery):,} photos for the nearest and the farthest"):
-                ends = gallery.two_ended(vector, k)
-                self._neighbours[key] = Evidence(gallery.neighbours(ends.nearest), gallery.neighbours(ends.farthest))
+            ends = self._two_ended(gallery, encoder, k)
+            self._neighbours[key] = Evidence(gallery.neighbours(ends.nearest), gallery.neighbours(ends.farthest))
         return self._neighbours[key]
+
+    def shown(self, gallery: Gallery, encoder: Encoder, k: int, of: int) -> Evidence:
+        """The `k` neighbours to show at each end, collapsed as the scope says, from `of` or more searched.
+
+        Raises:
+            As `neighbours`.
+        """
+        key = (str(gallery.path), k, of)
+        if key not in self._shown:
+            ends = self._two_ended(gallery, encoder, max(k, of))
+            with self.step("search", "Telling duplicates apart"):
+                near, far = self._within(gallery).shown(self.embedding(encoder), ends, k)
+            self._shown[key] = Evidence(near, far)
+        return self._shown[key]
+
+    def searched(self, gallery: Gallery) -> Searched:
+        """What part of a gallery this query searches.
+
+        Raises:
+            FilterError: the scope's limits cannot be used with this gallery, or leave nothing.
+        """
+        within, scope = self._within(gallery), self.scope
+        limit = str(scope.where) if scope.where else ""
+        return Searched(limit, within.count, len(gallery), scope.distinct, len(within.hubs))
+
+    def _within(self, gallery: Gallery) -> Scoped:
+        key = str(gallery.path)
+        if key not in self._scoped:
+            if self.scope.where or not self.scope.antihubs:
+                with self.step("limit", "Finding which photos may be searched"):
+                    self._scoped[key] = self.scope.open(gallery)
+            else:
+                self._scoped[key] = self.scope.open(gallery)
+        return self._scoped[key]
+
+    def _two_ended(self, gallery: Gallery, encoder: Encoder, k: int) -> TwoEnded:
+        key = (str(gallery.path), k)
+        if key not in self._ends:
+            gallery.check_encoder(encoder.id)
+            within = self._within(gallery)
+            vector = self.embedding(encoder)
+            with self.step("search", f"Searching {within.count:,} photos for the nearest and the farthest"):
+                self._ends[key] = within.search(vector, k)
+        return self._ends[key]

@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field("auto", description="Encoders' number type")
     batch_size: int = Field(0, ge=0, description="Photos a forward pass; 0 chooses by device")
     neighbours: int = Field(16, ge=1, le=256, description="Neighbours shown at each end (paper: 16)")
+    search_backend: Literal["files", "lance"] = Field("files", description="What searches a gallery's vectors")
+    lance_uri: str | None = Field(None, description="LanceDB database with a table for each gallery, a folder or URL")
     hub_timeout_s: float = Field(3.0, gt=0, le=60, description="Seconds before the model hub counts as unreachable")
 
     @field_validator("galleries", "checkpoints", mode="after")

@@ -20,7 +20,7 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     home = tmp_path_factory.mktemp("home")
     for name in ("galleries", "checkpoints"):
         monkeypatch.setenv(f"GEOLOC_{name.upper()}", str(home / name))
-    for name in ("GEOLOC_CONFIG", "GEOLOC_GALLERY"):
+    for name in ("GEOLOC_CONFIG", "GEOLOC_GALLERY", "GEOLOC_SEARCH_BACKEND", "GEOLOC_LANCE_URI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(home / "hf"))
     settings.cache_clear()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextInput
 
 from geoloc_core.exif import exif_with_gps
 from geoloc_core.gallery.catalogue import STARTER
@@ -61,12 +62,16 @@ def test_a_photo_to_an_answer_and_back(at: AppTest):
     assert at.title[0].value.startswith("Where in the world") and not at.metric
 
 
+def _truth_field(at: AppTest) -> TextInput:
+    return next(field for field in at.text_input if field.key != "around")
+
+
 def test_the_true_place_can_be_typed_chosen_and_removed(at: AppTest):
     locate(upload(at, encoded(scene())))
     assert "Error" not in {metric.label for metric in at.metric}
-    at.text_input[0].set_value("41.98, 2.82").run()
+    _truth_field(at).set_value("41.98, 2.82").run()
     assert "Error" in {metric.label for metric in at.metric}
-    at.text_input[0].set_value("paris").run()
+    _truth_field(at).set_value("paris").run()
     far = next(metric.value for metric in at.metric if metric.label == "Error")
     at.radio[0].set_value(1).run()
     assert next(metric.value for metric in at.metric if metric.label == "Error") != far
@@ -86,6 +91,23 @@ def test_options_change_the_answer(at: AppTest):
     at.slider(key=sigma).set_value(1000).run()
     locate(at)
     assert at.metric[0].value != narrow
+
+
+def test_a_search_within_limits_says_so(at: AppTest):
+    upload(at, good_photo())
+    at.text_input(key="around").set_value("45, 7").run()
+    at.number_input(key="within").set_value(400).run()
+    at.toggle(key="distinct").set_value(False).run()
+    locate(at)
+    assert_located(at)
+    assert 0 < len(at.dataframe[0].value) < 16
+    captions = " ".join(caption.value for caption in at.caption).replace("\\", "")
+    assert "The search was limited: within 400 km of 45, 7" in captions
+    at.text_input(key="around").set_value("Nowhereville").run()
+    assert "No such place" in said(at)
+    at.selectbox(key="country").set_value("NZ").run()
+    locate(at)
+    assert "Widen" in said(at) and not at.exception
 
 
 def test_a_second_visitor_sees_nothing_of_the_first(at: AppTest):

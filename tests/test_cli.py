@@ -70,3 +70,32 @@ def test_fetch_without_a_name_lists_the_presets():
     done = run("fetch")
     assert done.returncode == 0
     assert {"clip-l14", "siglip2", "mobileclip2"} <= {line.split()[0] for line in done.stdout.splitlines()}
+
+
+def test_locate_searches_within_limits_and_says_so(small_gallery: Path, photo_folder: Path):
+    photo = photo_folder / "a" / "05.jpg"
+    limits = ("--near", "45,7", "--within", 400, "--without-id", "b/10.jpg", "--all", "--no-antihubs")
+    done = run("locate", photo, "--gallery", small_gallery, "--json", *limits)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    ids = {n["id"] for n in record["nearest"]}
+    assert len(ids) == record["search"]["photos"] < 10
+    assert not ids & {"a/05.jpg", "b/10.jpg"}
+    assert record["search"]["limit"] == "within 400 km of 45, 7, without the id b/10.jpg"
+    said = run("locate", photo, "--gallery", small_gallery, "--box=44,-180,90,180")
+    assert "limited: in the box" in said.stdout
+
+
+def test_limits_that_cannot_be_used_give_a_message(small_gallery: Path, photo_folder: Path):
+    for limits in (
+        ("--country", "Atlantis"),
+        ("--country", "NZ"),
+        ("--near", "45,7"),
+        ("--near", "x,7", "--within", 5),
+        ("--box", "1,2,3"),
+        ("--without-author", "Ann"),
+    ):
+        done = run("locate", photo_folder / "a" / "05.jpg", "--gallery", small_gallery, *limits)
+        assert done.returncode == 2, limits
+        assert done.stderr.splitlines()[-1].startswith("error: ")
+        assert not done.stdout

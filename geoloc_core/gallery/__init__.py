@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geoloc_core.errors import EncoderMismatch, GalleryDamaged
+from geoloc_core.gallery.backends import open_backend
 from geoloc_core.gallery.manifest import Manifest, check_files, read_manifest
 from geoloc_core.gallery.near import Near
 from geoloc_core.gallery.rows import Rows, read_thumbnail
@@ -26,7 +27,10 @@ _CHECKSUM_LIMIT = 256_000_000  # bytes of gallery up to which opening verifies e
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A photo of the gallery beside a query: rank from 1, row, place, similarity (cosine) and the source's columns."""
+    """A photo of the gallery beside a query: rank from 1, row, place, similarity (cosine) and the source's columns.
+
+    `stands_for` counts the near-duplicates collapsed into it, itself included.
+    """
 
     rank: int
     row: int
@@ -35,6 +39,7 @@ class Neighbour:
     lon: float
     similarity: float
     columns: Mapping[str, Any] = field(default_factory=dict)
+    stands_for: int = 1
 
 
 class Gallery:
@@ -45,8 +50,9 @@ class Gallery:
         self.manifest = manifest
         self._starts = np.cumsum([0, *(shard.count for shard in manifest.shards)])
         self._rows = Rows(path, manifest.shards)
-        self._vectors = Vectors([self._map(shard.vectors, shard.count) for shard in manifest.shards if shard.vectors])
+        self._vectors = open_backend(path, manifest, self._files)
         self.coordinates = self._rows.coordinates
+        self.kept: dict[Any, Any] = {}  # what filters found out about the rows, for the next search
 
     @classmethod
     def open(cls, path: Path | str, *, verify: bool | None = None) -> Gallery:
@@ -153,6 +159,10 @@ class Gallery:
             )
         return tuple(found)
 
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        """The (m, d) vectors of (m,) rows as stored, in their order."""
+        return self._vectors.take(rows)
+
     def row(self, index: int) -> dict[str, Any]:
         """All columns of one row but lat and lon."""
         return self._rows(*self._locate(index))
@@ -172,6 +182,9 @@ class Gallery:
             raise IndexError(f"Row {index} is not in a gallery of {len(self)} rows.")
         shard = int(np.searchsorted(self._starts, index, side="right")) - 1
         return shard, index - int(self._starts[shard])
+
+    def _files(self) -> Vectors:
+        return Vectors([self._map(shard.vectors, shard.count) for shard in self.manifest.shards if shard.vectors])
 
     def _map(self, name: str, count: int) -> NDArray[np.float16]:
         path = self.path / name

@@ -14,7 +14,7 @@ from geoloc_core.errors import GeolocError
 from geoloc_core.gallery import Gallery
 from geoloc_core.gallery.manifest import Manifest, Voting
 from geoloc_core.geo import EARTH_RADIUS_KM, LocationDistribution
-from geoloc_core.prediction import Evidence, Prediction, Query
+from geoloc_core.prediction import Prediction, Query
 from geoloc_core.status import Availability, Choice
 
 SIGMA_KM = float(np.radians(4.0) * EARTH_RADIUS_KM)
@@ -62,10 +62,12 @@ class Knn:
 
         Raises:
             EncoderError: the encoder is not available or failed.
+            FilterError: the query's limits cannot be used with the gallery, or leave nothing.
             GalleryError: the gallery cannot be searched or was made by another encoder.
         """
         how = self.voting
-        evidence = query.neighbours(self.gallery, self.encoder, max(how.voters, self.shown))
+        searched = max(how.voters, self.shown)
+        evidence = query.neighbours(self.gallery, self.encoder, searched)
         with query.step("predict", "Weighing the neighbours' places"):
             voters = evidence.nearest[: how.voters]
             similarity = np.array([voter.similarity for voter in voters])
@@ -73,14 +75,20 @@ class Knn:
                 [(voter.lat, voter.lon) for voter in voters], votes(similarity, how.exponent), how.sigma_km
             )
             distribution.radius_km()
+        shown = query.shown(self.gallery, self.encoder, self.shown, searched)
         return Prediction(
             distribution=distribution,
             predictor=self.name,
             model=f"{self.encoder.name} over {self.gallery.manifest.title}",
             licence=self.gallery.manifest.licence,
-            evidence=Evidence(evidence.nearest[: self.shown], evidence.farthest[: self.shown]),
+            evidence=shown,
             seconds=dict(query.seconds),
-            choices={**self.encoder.choices, "voting": Choice(str(how), self.because)},
+            choices={
+                **self.encoder.choices,
+                "search": self.gallery.search_choice,
+                "voting": Choice(str(how), self.because),
+            },
+            searched=query.searched(self.gallery),
         )
 
 

@@ -1,4 +1,4 @@
-"""What one does with a gallery that is there: `info`, `verify`, `near`, `card`, `push` and `pull`."""
+"""What one does with a gallery that is there: `info`, `verify`, `near`, `lance`, `card`, `push` and `pull`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from index_builder.commands.arguments import Commands
-from index_builder.console import progress_in_bytes
+from index_builder.console import progress, progress_in_bytes
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -39,6 +39,15 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     near.add_argument("--remove", action="store_true", help="remove the index")
     near.set_defaults(run=_near)
+
+    lance = commands.add_parser(
+        "lance",
+        help="a LanceDB table of a gallery's vectors",
+        description="Copy a gallery's vectors into a LanceDB table, which the setting search_backend=lance searches.",
+    )
+    lance.add_argument("gallery", type=Path, metavar="GALLERY")
+    lance.add_argument("uri", nargs="?", metavar="URI", help="database (default: setting lance_uri, or in the gallery)")
+    lance.set_defaults(run=_lance)
 
     card = commands.add_parser(
         "card", help="README and coverage map of a gallery", description="Write README.md and coverage.png."
@@ -106,6 +115,13 @@ def _near(options: argparse.Namespace) -> None:
             f"recall at {near.k} over {near.queries:,} photos of the gallery: nearest {near.recall_near:.3f}, "
             f"farthest {near.recall_far:.3f} (farthest search stays exact)"
         )
+
+
+def _lance(options: argparse.Namespace) -> None:
+    from index_builder.gallery.lance import to_lance
+
+    with progress("Copying") as on_progress:
+        print(to_lance(options.gallery, options.uri, on_progress))
 
 
 def _card(options: argparse.Namespace) -> None:

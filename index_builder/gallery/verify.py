@@ -98,7 +98,7 @@ def _check_files(gallery: Path, manifest: Manifest, report: VerifyReport, say: S
         elif found != expected:
             report.problems.append(f"{name} was changed: its SHA-256 is not the manifest's. {_REMEDY}")
     for file in sorted(gallery.iterdir()):
-        if file.name not in (*manifest.files, NAME, ORIGIN):
+        if file.name not in (*manifest.files, NAME, ORIGIN) and file.suffix != ".lance":
             report.remarks.append(f"{file.name} is no part of the gallery. Delete it, or leave it: nothing reads it.")
 
 

@@ -106,6 +106,7 @@ def _row(seen: SeenNeighbour, picture: str | None) -> dict[str, object]:
         "Place": str(seen.place),
         "From the prediction": round(seen.distance_km),
         "Similarity": near.similarity,
+        "Alike": f"{near.stands_for:,} photos" if near.stands_for > 1 else "",
         "Author": _said(near.columns.get("author")),
         "Licence": _said(near.columns.get("licence")),
     }

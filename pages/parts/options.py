@@ -10,10 +10,12 @@ import streamlit as st
 from geoloc_core.gallery import Gallery
 from geoloc_core.gallery.catalogue import Listed, default_gallery, find_galleries, readiness
 from geoloc_core.gallery.manifest import NAME, Voting
+from geoloc_core.gallery.scope import Scope
 from geoloc_core.maps.tiles import TILE_LAYERS
 from geoloc_core.predictors.knn import PUBLISHED, default_voting
 from geoloc_core.settings import settings
 from geoloc_core.status import Choice
+from pages.parts.limits import scope_choice
 from pages.parts.text import message, plain
 
 _NO_TILES = "None: ask no other server"
@@ -28,6 +30,7 @@ class Options:
     shown: int
     voting: Voting | None
     tiles: str
+    scope: Scope
 
 
 def options() -> Options:
@@ -44,8 +47,9 @@ def options() -> Options:
             key="tiles", persist_state="session",
             help="Drawn over the built-in map. Its server then sees which places you look at.",
         )  # fmt: skip
+    scope = scope_choice()
     _who_answers(entry, because)
-    return Options(entry.path, because, shown, voting, tiles)
+    return Options(entry.path, because, shown, voting, tiles, scope)
 
 
 def open_gallery(path: Path) -> Gallery:

@@ -108,6 +108,8 @@ def _in_words(answer: Answer) -> str:
         f"The prediction is {plain(answer.place)}; {share(answer.mass)} of the distribution lies within "
         f"{km(answer.radius_km)} of it."
     )
+    if answer.prediction.searched and (limits := str(answer.prediction.searched)):
+        said = f"{said} {plain(limits)}"
     if not answer.truth:
         return said
     source = "the photo says" if answer.truth.source == "exif" else "you say"

@@ -50,6 +50,7 @@ def run(now: Work, chosen: Options) -> None:
             encoder,
             shown=chosen.shown,
             voting=chosen.voting,
+            scope=chosen.scope,
             on_step=steps,
         )
         steps("Naming the places")
