@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from geoloc_core.gallery.scope import Scope, Scoped
 from geoloc_core.geo import LocationDistribution
 from geoloc_core.status import Availability, Choice
 
 if TYPE_CHECKING:
     from geoloc_core.encoders.base import Embeddings, Encoder
     from geoloc_core.gallery import Gallery, Neighbour, TwoEnded
+    from geoloc_core.gallery.scope import Scope, Scoped
     from geoloc_core.photo import Photo
 
 
@@ -98,6 +98,8 @@ class Query:
     """
 
     def __init__(self, photo: Photo, on_step: Callable[[str], None] | None = None, scope: Scope | None = None) -> None:
+        from geoloc_core.gallery.scope import Scope
+
         self.photo = photo
         self.scope = scope or Scope()
         self.seconds: dict[str, float] = {}
