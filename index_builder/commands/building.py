@@ -23,7 +23,11 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     arguments.add_embedding(build)
     arguments.add_about(build)
     build.set_defaults(run=_build)
+    _add_stages(commands)
+    _add_append(commands)
 
+
+def _add_stages(commands: Commands[argparse.ArgumentParser]) -> None:
     manifest = commands.add_parser(
         "manifest", help="stage 1: list a source's photos", description="List a source's photos into a work folder."
     )
@@ -51,6 +55,8 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     arguments.add_about(index)
     index.set_defaults(run=_index)
 
+
+def _add_append(commands: Commands[argparse.ArgumentParser]) -> None:
     append = commands.add_parser(
         "append",
         help="more photos into a gallery, without building it again",
