@@ -14,8 +14,7 @@ from geoloc_core.errors import GeolocError
 from geoloc_core.gallery import Gallery
 from index_builder.__main__ import main
 from index_builder.build import work_folder
-from index_builder.sources import Item, Skipped
-from index_builder.sources.table import read_table
+from index_builder.sources import Item, Skipped, open_source
 from tests.building import run, start
 from tests.conftest import make_photo
 
@@ -76,7 +75,7 @@ def test_csv_keeps_its_columns(tmp_path: Path):
 def test_csv_rows_that_cannot_be_used_are_told(tmp_path: Path):
     table = tmp_path / "list.csv"
     table.write_text("file,lat,lon\na.jpg,1,2\nb.jpg,x,2\n,1,2\nc.jpg,nan,0\nd.jpg,10,200\n")
-    entries = read_table(table)
+    entries = list(open_source("table", table).entries())
     assert [type(entry) for entry in entries] == [Item, Skipped, Skipped, Skipped, Item]
     assert entries[4].location == (10, -160)
 
@@ -85,13 +84,13 @@ def test_csv_rows_that_cannot_be_used_are_told(tmp_path: Path):
 def test_csv_without_the_columns_says_which(tmp_path: Path, text: str):
     (tmp_path / "list.csv").write_text(text)
     with pytest.raises(GeolocError, match="no column for"):
-        read_table(tmp_path / "list.csv")
+        list(open_source("table", tmp_path / "list.csv").entries())
 
 
 def test_a_table_in_another_encoding_is_refused(tmp_path: Path):
     (tmp_path / "list.csv").write_bytes("file,lat,lon\nStraße.jpg,1,2\n".encode("latin-1"))
     with pytest.raises(GeolocError, match="UTF-8"):
-        read_table(tmp_path / "list.csv")
+        list(open_source("table", tmp_path / "list.csv").entries())
 
 
 def test_nothing_is_overwritten_unasked(small_gallery: Path, photo_folder: Path, tmp_path: Path, capsys):

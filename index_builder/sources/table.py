@@ -57,15 +57,3 @@ def _location(row: list[str], layout: Layout, number: int) -> Entry:
     if place is None:
         return Skipped(identity, "no usable coordinates")
     return Item(identity, NO_PHOTO, place, layout.columns(row))
-
-
-def read_table(table: Path, images: Path | None = None) -> list[Entry]:
-    """The entries with absolute pieces, as the first version of `build` wants them."""
-    options = SourceOptions(images=images)
-    base = root(table, options)
-    return [
-        Item(entry.id, Piece(str(base / entry.piece.path)), entry.location, entry.columns)
-        if isinstance(entry, Item)
-        else entry
-        for entry in read(table, options)
-    ]
