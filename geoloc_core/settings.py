@@ -43,14 +43,36 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field("auto", description="Encoders' number type")
     batch_size: int = Field(0, ge=0, description="Photos a forward pass; 0 chooses by device")
     neighbours: int = Field(16, ge=1, le=256, description="Neighbours shown at each end (paper: 16)")
-    search_backend: Literal["files", "lance"] = Field("files", description="What searches a gallery's vectors")
+    search_backend: Literal["files", "codes", "lance"] = Field(
+        "files",
+        description="What searches a gallery's vectors: its files, also through 8-bit codes in memory, or LanceDB",
+    )
     lance_uri: str | None = Field(None, description="LanceDB database with a table for each gallery, a folder or URL")
     hub_timeout_s: float = Field(3.0, gt=0, le=60, description="Seconds before the model hub counts as unreachable")
+    lmm: Literal["", "openai", "llava"] = Field("", description="Back end of the multimodal model that img2loc asks")
+    lmm_model: str = Field("", max_length=300, description="Which model: its server's name for it, hub name or folder")
+    lmm_base_url: str = Field(
+        "https://api.openai.com/v1", description="OpenAI-compatible server; on the page no other gets the host's key"
+    )
+    lmm_timeout_s: float = Field(60.0, gt=0, le=3600, description="Seconds to wait for a reply to begin or go on")
+    lmm_photo_side: int = Field(1024, ge=64, le=4096, description="Longest side in pixels of the photo sent to a model")
+    lmm_cap: float | None = Field(1.0, ge=0, description="US$ a session may spend on models; `inf` for no cap")
+    lmm_price_in: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="US$ per million tokens read; by default as known of the model"
+    )
+    lmm_price_out: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="US$ per million tokens written, likewise"
+    )
 
     @field_validator("galleries", "checkpoints", mode="after")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
+
+    @field_validator("lmm_cap", mode="after")
+    @classmethod
+    def _no_cap(cls, cap: float | None) -> float | None:
+        return None if cap == float("inf") else cap
 
     @classmethod
     def settings_customise_sources(

@@ -15,7 +15,7 @@ from geoloc_core.gallery.search import TwoEnded, two_ended
 from geoloc_core.settings import settings
 from tests.make_vectors import photo_like, write_gallery
 
-BACKENDS = ("files", "lance")
+BACKENDS = {"files": "NumPy", "codes": "8-bit codes", "lance": "LanceDB"}
 DIM = 48
 
 
@@ -85,11 +85,17 @@ def assert_same(found: TwoEnded, wanted: tuple[list, list], vectors: np.ndarray,
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_equals_brute_force(made: tuple[Path, np.ndarray], use, backend: str):
+def test_equals_brute_force(made: tuple[Path, np.ndarray], use, backend: str, monkeypatch: pytest.MonkeyPatch):
     folder, vectors = made
     use(backend)
+    if backend == "codes":
+        monkeypatch.setattr("geoloc_core.gallery.vectors.WORTH_COMPILING", 0)
+        monkeypatch.setattr("geoloc_core.gallery.vectors.WORTH_A_COPY", 0)
     gallery = Gallery.open(folder)
-    assert ("LanceDB" in gallery.search_choice.value) == (backend == "lance")
+    gallery.nearest(np.ones(DIM), 1)
+    if backend == "codes":
+        gallery._vectors._settler.join()
+    assert BACKENDS[backend] in gallery.search_choice.value
     queries = [vectors[0].astype(np.float32), *np.random.default_rng(5).normal(size=(2, DIM)).astype(np.float32)]
     for query in queries:
         for mask in masks(len(vectors)):

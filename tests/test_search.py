@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from geoloc_core.errors import GalleryDamaged
-from geoloc_core.gallery import Gallery, vectors
+from geoloc_core.gallery import Gallery, kernels
 from geoloc_core.gallery.card import Card, choose_card
-from geoloc_core.gallery.kernels import NumpyKernel, slack, torch_kernel
+from geoloc_core.gallery.codes import Codes, choose_codes
+from geoloc_core.gallery.kernels import CompiledKernel, Kernel, NumpyKernel, fast_kernel, slack
+from geoloc_core.gallery.scan import Scan
 from geoloc_core.gallery.search import Search, TwoEnded
 from geoloc_core.gallery.vectors import Vectors
 from geoloc_core.paths import ROOT
 from tests.make_vectors import photo_like, write_gallery
 
 DIM = 48
-KERNELS = ("numpy", "torch", "card")  # the last as on a GPU, by the same code on the processor
+KERNELS = ("numpy", "compiled", "codes", "card")  # the last as on a GPU, by the same code on the processor
 
 
 def clusters(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -49,10 +52,21 @@ DRAWN = {
 }
 
 
+def compiled() -> Kernel:
+    kernel = fast_kernel()
+    assert isinstance(kernel, CompiledKernel), kernel.choice
+    return kernel
+
+
 def open_vectors(rows: np.ndarray, kernel: str, shards: int = 3) -> Vectors:
     opened = Vectors([part for part in np.array_split(rows, shards) if len(part)])
-    opened._kernel = NumpyKernel() if kernel == "numpy" else torch_kernel()
-    opened._card = Card(opened._shards, "cpu") if kernel == "card" else None
+    opened._scan = Scan(opened._shards, NumpyKernel() if kernel == "numpy" else compiled())
+    if kernel in ("codes", "card"):
+        opened.search([Search(np.ones(rows.shape[1]), 1)])
+        codes = kernel == "codes"
+        opened._copy = (
+            Codes(opened._shards, opened._scan) if codes else Card(opened._shards, "cpu", opened._scan.longest)
+        )
     return opened
 
 
@@ -69,7 +83,7 @@ def check(found: TwoEnded, rows: np.ndarray, query: np.ndarray, k: int, allowed:
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("drawn", DRAWN)
 def test_both_ends_equal_brute_force(drawn: str, kernel: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(vectors, "PART_ROWS", 700)
+    monkeypatch.setattr(kernels, "_TASK_ROWS", 300)
     rng = np.random.default_rng(4)
     rows = DRAWN[drawn](rng, 3_000).astype(np.float16)
     opened = open_vectors(rows, kernel)
@@ -95,8 +109,9 @@ def test_anything_equals_brute_force(rows: np.ndarray, query: np.ndarray, k: int
             check(found, rows, query, k)
 
 
+@pytest.mark.parametrize("queries", [1, 3, 7])
 @pytest.mark.parametrize("scale", [1e-6, 1, 60])
-def test_scores_stay_within_their_slack(scale: float):
+def test_scores_stay_within_their_slack(scale: float, queries: int):
     """Also for sums that cancel, where a kernel that summed in float16 would fail."""
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((4_000, 768))
@@ -106,25 +121,22 @@ def test_scores_stay_within_their_slack(scale: float):
     query = Search(np.concatenate([pattern, pattern]), 1).scaled
     exact = rows.astype(np.float64) @ query
     largest = np.linalg.norm(rows.astype(np.float64), axis=1).max()
-    half = query.astype(np.float16)
-    single = query.astype(np.float32)
-    off = np.abs(torch_kernel().half(rows, half[None])[0] - exact).max()
-    assert off <= slack(query, half, half=True) * max(largest, 1)
-    for kernel in (NumpyKernel(), torch_kernel()):
-        scores, square = kernel.single(rows, single[None], survey=True)
-        assert np.abs(scores[0] - exact).max() <= slack(query, single, half=False) * max(largest, 1)
-        assert square**0.5 == pytest.approx(largest, rel=1e-4)
+    single = query.astype(np.float32)[None].repeat(queries, 0)
+    for kernel in (NumpyKernel(), compiled()):
+        scores = kernel.score([rows[:1_000], rows[1_000:]], single, np.ones(4_000, bool))
+        assert np.abs(scores - exact).max() <= slack(query, single[0]) * max(largest, 1)
+        assert kernel.most_squared([rows]) ** 0.5 == pytest.approx(largest, rel=1e-4)
 
 
 @pytest.mark.parametrize("drawn", ["power law", "clusters"])
 def test_few_rows_need_a_second_look(drawn: str, monkeypatch: pytest.MonkeyPatch):
     rows = DRAWN[drawn](np.random.default_rng(1), 50_000).astype(np.float16)
-    opened = open_vectors(rows, "torch", 1)
+    opened = open_vectors(rows, "compiled", 1)
     opened.search([Search(rows[0], 1)])
     looked: list[int] = []
     monkeypatch.setattr(opened, "take", lambda wanted: (looked.append(len(wanted)), rows[wanted])[1])
     opened.search([Search(rows[77], 16)])
-    assert sum(looked) < (400 if drawn == "power law" else 30_000)
+    assert sum(looked) < (40 if drawn == "power law" else 2_000)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -138,7 +150,7 @@ def test_many_queries_and_one_agree(kernel: str):
 
 def test_askers_at_once_share_a_pass_and_get_their_own_answers(monkeypatch: pytest.MonkeyPatch):
     rows = DRAWN["power law"](np.random.default_rng(3), 20_000).astype(np.float16)
-    opened = open_vectors(rows, "torch")
+    opened = open_vectors(rows, "compiled")
     passes: list[int] = []
     ready = threading.Event()
     through = opened._pass
@@ -169,7 +181,7 @@ def test_askers_at_once_share_a_pass_and_get_their_own_answers(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", ["numpy", "compiled"])  # copies are made of measured rows only
 def test_vectors_that_are_not_finite_are_refused_each_time(kernel: str, bad: float):
     rows = np.ones((900, DIM), np.float16)
     rows[700, 3] = bad
@@ -187,24 +199,75 @@ def test_a_gallery_answers_with_masks_and_batches_and_says_how(tmp_path: Path):
     for query, found in zip(rows[:9], gallery.two_ended_batch(rows[:9], 4, allowed), strict=True):
         check(found, rows, query, 4, allowed)
     check(gallery.two_ended(rows[3], 4), rows, rows[3], 4)
-    assert "torch" in str(gallery.search_choice)
+    assert "NumPy" in str(gallery.search_choice)
     assert gallery.two_ended_batch(rows[:0], 4) == []
     for wrong in (allowed[1:], allowed.astype(int)):
         with pytest.raises(ValueError, match="one boolean"):
             gallery.nearest(rows[0], 4, wrong)
 
 
-def test_a_small_gallery_is_searched_without_loading_torch(tmp_path: Path):
+def test_a_search_loads_no_torch_and_a_small_one_compiles_nothing(tmp_path: Path):
     write_gallery(tmp_path / "drawn", photo_like(500, DIM))
     code = (
         "import sys, numpy as np; from geoloc_core.gallery import Gallery; "
         f"g = Gallery.open({str(tmp_path / 'drawn')!r}); q = np.ones({DIM}); a = g.nearest(q, 3); b = g.nearest(q, 3); "
-        "assert list(a.rows) == list(b.rows) and 'torch' not in sys.modules, g.search_choice; "
-        "import geoloc_core.gallery.vectors as v; v.WORTH_TORCH = 0; h = Gallery.open(g.path); h.nearest(q, 3); "
-        "h._vectors._settler.join(); assert 'torch' in sys.modules and 'torch' in str(h.search_choice); "
-        "assert list(h.nearest(q, 3).rows) == list(a.rows)"
+        "assert list(a.rows) == list(b.rows) and 'numba' not in sys.modules, g.search_choice; "
+        "import geoloc_core.gallery.vectors as v; v.WORTH_COMPILING = v.WORTH_A_COPY = 0; h = Gallery.open(g.path); "
+        "assert list(h.nearest(q, 3).rows) == list(a.rows) and 'compiled' in str(h.search_choice); "
+        "assert 'torch' not in sys.modules and h._vectors._settler is None; import torch; h.nearest(q, 3); "
+        "h._vectors._settler.join(); assert 'no GPU' in str(h.search_choice) or 'on the GPU' in str(h.search_choice)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (lambda patch: patch.setitem(sys.modules, "numba", None), "cannot be loaded"),
+        (lambda patch: patch.setattr("llvmlite.binding.get_host_cpu_features", dict), "does not convert"),
+        (lambda patch: patch.setattr("numba.config.CPU_NAME", "generic"), "another processor"),
+    ],
+)
+def test_where_nothing_can_be_compiled_numpy_searches_and_says_why(
+    broken: Callable[[pytest.MonkeyPatch], None], reason: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    broken(monkeypatch)
+    kernel = fast_kernel.__wrapped__()
+    assert isinstance(kernel, NumpyKernel)
+    assert reason in str(kernel.choice)
+
+
+def test_codes_are_made_when_they_fit_and_can_be_compiled(monkeypatch: pytest.MonkeyPatch):
+    rows = np.ones((50, DIM), np.float16)
+    assert choose_codes(Scan([rows], compiled()), 1_000_000)[0] == "memory"
+    assert choose_codes(Scan([rows], NumpyKernel("there is no numba")), 1_000_000) == ("", "there is no numba")
+    monkeypatch.setattr("geoloc_core.gallery.codes.available_memory", lambda: 1_000_000_000)
+    assert choose_codes(Scan([rows], compiled()), 2_000_000_000) == (
+        "",
+        "1.0 GB of memory are free, the codes need 1.2 GB",
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1, 60])
+def test_scores_lie_between_what_the_codes_say(scale: float):
+    """Also for rows far beyond the scales, whose codes are cut off."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((4_000, 96)) * np.geomspace(1e-3, 1, 96) + np.linspace(-1, 1, 96)
+    rows[::100] *= 50
+    rows = (rows * scale).astype(np.float16)
+    opened = open_vectors(rows, "codes")
+    for query in rng.standard_normal((5, 96)):
+        search = Search(query, 1)
+        seen: list[tuple] = []
+        search.add = lambda *bounds, seen=seen: seen.append(bounds)  # type: ignore[method-assign]
+        opened._copy.show([search])
+        low, high, _, slack = seen[0]
+        exact = rows.astype(np.float64) @ search.scaled
+        assert np.all(low - slack <= exact)
+        assert np.all(exact <= high + slack)
+        usual = np.arange(len(rows)) % 100 > 0
+        assert np.median((high - low)[usual]) < 0.3 * exact[usual].std()
 
 
 def test_a_card_is_taken_when_the_vectors_fit(monkeypatch: pytest.MonkeyPatch):
@@ -214,10 +277,3 @@ def test_a_card_is_taken_when_the_vectors_fit(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (10_000_000_000, 0))
     assert choose_card(7_000_000_000)[0] == "cuda"
     assert choose_card(9_000_000_000) == ("", "the GPU has 10.0 GB free, the vectors need 11.2 GB")
-
-
-def test_a_half_product_that_is_too_coarse_is_noticed(monkeypatch: pytest.MonkeyPatch):
-    kernel = torch_kernel()
-    assert kernel._half_is_within_slack()
-    monkeypatch.setattr(kernel, "half", lambda rows, queries: np.cumsum(rows * queries[0], 1, np.float16)[None, :, -1])
-    assert not kernel._half_is_within_slack()

@@ -183,8 +183,9 @@ class Gallery:
         shard = int(np.searchsorted(self._starts, index, side="right")) - 1
         return shard, index - int(self._starts[shard])
 
-    def _files(self) -> Vectors:
-        return Vectors([self._map(shard.vectors, shard.count) for shard in self.manifest.shards if shard.vectors])
+    def _files(self, coded: bool) -> Vectors:
+        shards = [self._map(shard.vectors, shard.count) for shard in self.manifest.shards if shard.vectors]
+        return Vectors(shards, coded=coded)
 
     def _map(self, name: str, count: int) -> NDArray[np.float16]:
         path = self.path / name

@@ -35,14 +35,14 @@ class Backend(Protocol):
 
 
 def open_backend(
-    path: Path, manifest: Manifest, files: Callable[[], Vectors], chosen: Settings | None = None
+    path: Path, manifest: Manifest, files: Callable[[bool], Vectors], chosen: Settings | None = None
 ) -> Backend:
     """The back end that the settings name.
 
     Args:
         path: the gallery's folder.
         manifest: the gallery's.
-        files: opens the vectors in the gallery's own files.
+        files: opens the vectors in the gallery's own files, to be searched through 8-bit codes or not.
         chosen: None takes the settings of this process.
 
     Raises:
@@ -55,4 +55,4 @@ def open_backend(
         from geoloc_core.gallery.lance import LanceVectors, table_of
 
         return LanceVectors.open(table_of(path, chosen.lance_uri), manifest)
-    return files()
+    return files(chosen.search_backend == "codes")

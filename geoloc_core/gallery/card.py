@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_core.gallery.kernels import LONGEST, slack
+from geoloc_core.gallery.kernels import slack
 from geoloc_core.gallery.search import Picked, Search
 
+LONGEST = 2.0**15  # rows up to this length cannot overflow a float16 score
 _SPARE = 1.25  # of the matrix's bytes must be free: scores, and what encoders need meanwhile
 
 
@@ -27,12 +28,12 @@ def choose_card(size: int) -> tuple[str, str]:
 
 
 class Card:
-    """The rows of consecutive (n_i, d) shards on a torch device."""
+    """The rows of consecutive (n_i, d) shards on a torch device; `longest` is the length of the longest row."""
 
-    def __init__(self, shards: Sequence[NDArray[np.float16]], device: str) -> None:
+    def __init__(self, shards: Sequence[NDArray[np.float16]], device: str, longest: float) -> None:
         import torch
 
-        self._torch = torch
+        self._torch, self._longest = torch, longest
         # The bound on the error needs sums in float32; cuBLAS may otherwise add partial sums in float16.
         torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
         count, dim = sum(len(shard) for shard in shards), shards[0].shape[1]
@@ -42,13 +43,17 @@ class Card:
             self._matrix[first : first + len(shard)] = torch.from_numpy(shard)
             first += len(shard)
 
-    def show(self, search: Search, longest: float) -> None:
-        """Show a search the rows that can be among its k, given the length of the longest row."""
+    def show(self, searches: Sequence[Search]) -> None:
+        """Show each search the rows that can be among its k."""
+        for search in searches:
+            self._show(search)
+
+    def _show(self, search: Search) -> None:
         torch, device = self._torch, self._matrix.device
-        scale = min(1.0, LONGEST / longest)  # keeps scores of unusually long rows within float16
+        scale = min(1.0, LONGEST / self._longest)  # keeps scores of unusually long rows within float16
         exact = search.scaled * scale
         used = exact.astype(np.float16)
-        most = slack(exact, used, half=True) * longest
+        most = slack(exact, used, half=True) * self._longest
         scores = (self._matrix @ torch.from_numpy(used).to(device)).float()
         allowed = None if search.allowed is None else torch.from_numpy(search.allowed).to(device)
         near, far = (self._pick(scores, allowed, search.k, most, sign) for sign in (1, -1))

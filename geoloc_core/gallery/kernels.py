@@ -1,32 +1,32 @@
-"""Fast ways to score float16 rows, and by how much each can be off.
-
-`half` multiplies the rows as stored: torch's product of a float16 matrix and vector sums in float32 and rounds the
-result to float16. `single` converts some rows at a time, worth its while for many queries or where there is no torch.
-"""
+"""Ways to score float16 rows where they lie, and by how much their scores can be off."""
 
 from __future__ import annotations
 
 import os
-import threading
-import warnings
+import platform
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_core.encoders.base import Embeddings
+from geoloc_core.status import Choice
 
 Halves = NDArray[np.float16]
+Mask = NDArray[np.bool_]
+_T = TypeVar("_T")
 
-_HALF_ROWS = 8_192
-_SINGLE_ROWS = 2_048
-_CACHE_ROWS = 512  # converted at a time by each of numpy's threads: they stay in its processor's cache
-LONGEST = 2.0**15  # rows up to this length cannot overflow a float16 score
+FEW = 16  # queries at once up to which a product each beats widening the rows once for a matrix product
 _HALF, _SINGLE = 2.0**-11, 2.0**-24  # units of roundoff: the most a result is off, relative to itself
+_CACHE_ROWS = 512  # widened at a time by each thread: they stay in its processor's cache
+_TASK_ROWS = 8_192
+_PRODUCT_ROWS = 4_096
 
 
-def slack(exact: NDArray[np.float64], used: NDArray[np.floating], *, half: bool) -> float:
+def slack(exact: NDArray[np.float64], used: NDArray[np.floating], *, half: bool = False) -> float:
     """The most by which a fast score differs from the inner product, for rows of length 1; else times the length.
 
     Rounding the query costs |x| |q - q'| (Cauchy-Schwarz); n float32 sums and products in any order gamma_n |x| |q'|
@@ -38,89 +38,125 @@ def slack(exact: NDArray[np.float64], used: NDArray[np.floating], *, half: bool)
     return 1.001 * (float(np.linalg.norm(exact - used)) + summing + result + _SINGLE)
 
 
+class Kernel(Protocol):
+    """Scores consecutive (n_i, d) parts with float32 sums; n is the number of all their rows."""
+
+    choice: Choice
+
+    def score(self, parts: Sequence[Halves], queries: Embeddings, wanted: Mask) -> Embeddings:
+        """The (m, n) inner products with (m, d) queries; those of rows that are not `wanted`, (n,), mean nothing."""
+        ...
+
+    def most_squared(self, parts: Sequence[Halves]) -> float:
+        """The largest sum of squares of a row; not finite if any number is not."""
+        ...
+
+
 class NumpyKernel:
-    """Needs nothing but numpy, whose conversion from float16 is slow: threads share it."""
+    """Needs nothing but NumPy, whose conversion from float16 is slow: threads share it."""
 
-    half: None = None
-    half_holds = False
+    def __init__(self, reason: str = "the gallery is small") -> None:
+        self.choice = Choice("float32 by NumPy", reason)
 
-    def single(self, rows: Halves, queries: Embeddings, *, survey: bool = False) -> tuple[Embeddings, float]:
-        """The (m, n) float32 scores of (m, d) queries; with `survey`, the largest sum of squares of a row, else 0."""
-        scores = np.empty((len(queries), len(rows)), np.float32)
+    def score(self, parts: Sequence[Halves], queries: Embeddings, wanted: Mask) -> Embeddings:
+        """As `Kernel.score`; all rows are scored."""
+        scores = np.empty((len(queries), len(wanted)), np.float32)
 
-        def score(at: int) -> float:
-            block = rows[at : at + _CACHE_ROWS].astype(np.float32)
+        def run(first: int, rows: Halves) -> None:
+            block, mine = rows.astype(np.float32), slice(first, first + len(rows))
             if len(queries) == 1:
-                np.vecdot(block, queries[0], out=scores[0, at : at + len(block)])
+                np.vecdot(block, queries[0], out=scores[0, mine])
             else:
-                scores[:, at : at + len(block)] = queries @ block.T
-            return float(np.vecdot(block, block).max()) if survey else 0.0
+                scores[:, mine] = queries @ block.T
 
+        self._map(run, parts)
+        return scores
+
+    def most_squared(self, parts: Sequence[Halves]) -> float:
+        """As `Kernel.most_squared`."""
+
+        def run(_: int, rows: Halves) -> float:
+            block = rows.astype(np.float32)
+            return float(np.vecdot(block, block).max())
+
+        return float(np.max(self._map(run, parts)))
+
+    @staticmethod
+    def _map(run: Callable[[int, Halves], _T], parts: Sequence[Halves]) -> list[_T]:
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 16), thread_name_prefix="search") as pool:
-            return scores, float(np.max(list(pool.map(score, range(0, len(rows), _CACHE_ROWS)))))
+            return list(pool.map(lambda task: run(*task), _tasks(parts, _CACHE_ROWS)))
 
 
-class TorchKernel:
-    """Threads of one core each take the next rows: on a busy machine none waits long for another."""
+class CompiledKernel:
+    """Reads rows as they are stored, at nearly the memory's speed. Threads take the next rows as they get free."""
+
+    choice = Choice("float16, compiled", "rows are read once, as they are stored")
 
     def __init__(self) -> None:
-        import torch
+        from numba import config
 
-        self._torch = torch
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # said once in a process: these rows are read-only, which suits us
-            torch.from_numpy(np.frombuffer(b"\0\0", np.float16))
-        cores = torch.get_num_threads()
-        started = threading.Barrier(cores)
-        self._pool = ThreadPoolExecutor(cores, thread_name_prefix="search", initializer=self._one_core)
-        list(self._pool.map(lambda _: started.wait(), range(cores)))
-        torch.set_num_threads(cores)  # a thread keeps its own number, but new threads get the last one set
-        self.half_holds = self._half_is_within_slack()
+        from geoloc_core.gallery import compiled
 
-    def _half_is_within_slack(self) -> bool:
-        """Whether `half` sums in float32 on this machine, as the bound needs: tried on rows where it would show."""
-        rng = np.random.default_rng(0)
-        rows = (1 + rng.standard_normal((256, 4096)) / 64).astype(np.float16) / np.float16(64)
-        exact = (1 + rng.standard_normal(4096) / 64) / 64
-        off = np.abs(self.half(rows, exact.astype(np.float16)[None])[0] - rows.astype(np.float64) @ exact)
-        length = float(np.linalg.norm(rows.astype(np.float64), axis=1).max())
-        return bool(off.max() <= slack(exact, exact.astype(np.float16), half=True) * length)
+        self._compiled = compiled
+        self._threads = int(config.NUMBA_NUM_THREADS)
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="search")
 
-    def half(self, rows: Halves, queries: Halves) -> Embeddings:
-        """The (m, n) scores of (m, d) float16 queries, rounded to float16."""
-        matrix, vectors = self._torch.from_numpy(rows), self._torch.from_numpy(queries)
-        scores = self._torch.empty(len(queries), len(rows))
+    def score(self, parts: Sequence[Halves], queries: Embeddings, wanted: Mask) -> Embeddings:
+        """As `Kernel.score`; up to `FEW` queries skip rows that are not wanted."""
+        scores = np.empty((len(queries), len(wanted)), np.float32)
+        if len(queries) > FEW:
+            self._product(parts, queries, scores)
+            return scores
 
-        def score(at: int) -> None:
-            for number, vector in enumerate(vectors):
-                scores[number, at : at + _HALF_ROWS] = matrix[at : at + _HALF_ROWS] @ vector
+        def run(first: int, rows: Halves) -> None:
+            mine = slice(first, first + len(rows))
+            self._compiled.score(rows.view(np.uint16), queries, wanted[mine], scores[:, mine])
 
-        list(self._pool.map(score, range(0, len(rows), _HALF_ROWS)))
-        return scores.numpy()
+        self.map(run, parts)
+        return scores
 
-    def single(self, rows: Halves, queries: Embeddings, *, survey: bool = False) -> tuple[Embeddings, float]:
-        """As `NumpyKernel.single`."""
-        torch = self._torch
-        matrix, vectors = torch.from_numpy(rows), torch.from_numpy(queries)
-        scores = torch.empty(len(queries), len(rows))
+    def most_squared(self, parts: Sequence[Halves]) -> float:
+        """As `Kernel.most_squared`."""
+        squares = self.map(lambda _, rows: float(self._compiled.most_squared(rows.view(np.uint16))), parts)
+        return float(np.max(squares))
 
-        def score(at: int) -> float:
-            block = matrix[at : at + _SINGLE_ROWS].float()
-            scores[:, at : at + len(block)] = vectors @ block.T
-            return float(torch.linalg.vector_norm(block, dim=1).max()) ** 2 if survey else 0.0
+    def _product(self, parts: Sequence[Halves], queries: Embeddings, scores: Embeddings) -> None:
+        """Widen some rows at a time and leave them to the matrix product, which has threads of its own."""
+        singles = np.empty((_PRODUCT_ROWS, queries.shape[1]), np.float32)
 
-        return scores.numpy(), float(np.max(list(self._pool.map(score, range(0, len(rows), _SINGLE_ROWS)))))
+        def widen(at: int, rows: Halves) -> None:
+            self._compiled.widen(rows.view(np.uint16), singles[at : at + len(rows)])
 
-    def _one_core(self) -> None:
-        self._torch.get_num_threads()  # torch sets a thread's number at its first use: before ours, not after
-        self._torch.set_num_threads(1)
+        for first, rows in _tasks(parts, _PRODUCT_ROWS):
+            list(self._pool.map(lambda task: widen(*task), _tasks([rows], _CACHE_ROWS)))
+            scores[:, first : first + len(rows)] = queries @ singles[: len(rows)].T
+
+    def map(self, run: Callable[[int, NDArray[Any]], _T], parts: Sequence[NDArray[Any]]) -> list[_T]:
+        """`run` on blocks of consecutive parts, each with the number of its first row, by all threads."""
+        rows = sum(len(part) for part in parts)
+        step = min(max(rows // (8 * self._threads), 256), _TASK_ROWS)
+        return list(self._pool.map(lambda task: run(*task), _tasks(parts, step)))
+
+
+def _tasks(parts: Sequence[NDArray[Any]], step: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Consecutive blocks of at most `step` rows, each with the number of its first row."""
+    first = 0
+    for part in parts:
+        for at in range(0, len(part), step):
+            yield first + at, part[at : at + step]
+        first += len(part)
 
 
 @cache
-def torch_kernel() -> TorchKernel:
-    """The process's one, since it has threads.
-
-    Raises:
-        ImportError: torch cannot be loaded.
-    """
-    return TorchKernel()
+def fast_kernel() -> Kernel:
+    """The process's one, since it compiles and has threads; NumPy's, with the reason, where nothing can be compiled."""
+    try:
+        from llvmlite.binding import get_host_cpu_features
+        from numba import config
+    except ImportError as error:
+        return NumpyKernel(f"numba cannot be loaded: {error}")
+    if platform.machine() in ("x86_64", "AMD64") and not get_host_cpu_features().get("f16c"):
+        return NumpyKernel("this processor does not convert float16")
+    if config.CPU_NAME or config.CPU_FEATURES:
+        return NumpyKernel("numba is set to compile for another processor")
+    return CompiledKernel()

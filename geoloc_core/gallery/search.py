@@ -68,22 +68,25 @@ class Search:
         exponent = int(np.frexp(np.linalg.norm(self.query))[1])
         self.scaled: Doubles = np.ldexp(self.query, -exponent)  # of length 0.5 to 1, so that float16 can hold it
         self.k, self.allowed = k, allowed
-        self._near, self._far = _End(k), _End(k)
+        self._near, self._far = _End(k, 1), _End(k, -1)
 
-    def add(self, scores: NDArray[np.float32], first: int, slack: float) -> None:
-        """Take in the (n_i,) rounded inner products of `scaled` and the rows that start at `first`."""
-        rows = None
+    def add(self, low: NDArray[np.float32], high: NDArray[np.float32], first: int, slack: float) -> None:
+        """Take in the rows that start at `first`.
+
+        The inner products of `scaled` and the rows lie between (n_i,) `low - slack` and `high + slack`.
+        """
         if self.allowed is not None:
-            rows = np.flatnonzero(self.allowed[first : first + len(scores)])
-            scores = scores[rows]
-            rows += first
-        self._near.add(scores, first, rows, slack)
-        self._far.add(-scores, first, rows, slack)
+            allowed = self.allowed[first : first + len(low)]
+            same = high is low
+            low = np.where(allowed, low, np.float32(np.nan))
+            high = low if same else np.where(allowed, high, np.float32(np.nan))
+        self._near.add(low, high, first, slack)
+        self._far.add(high, low, first, slack)
 
     def add_picked(self, near: Picked, far: Picked, slack: float) -> None:
         """Take in rows with rounded scores, picked so that no other row can be among the k of that end."""
-        self._near.add(near[1], 0, near[0], slack)
-        self._far.add(-far[1], 0, far[0], slack)
+        self._near.keep(near[0], near[1], near[1], slack)
+        self._far.keep(far[0], far[1], far[1], slack)
 
     def found(self, take: Take) -> TwoEnded:
         """Both ends, by the exact similarity of the vectors that `take` gives for rows."""
@@ -98,33 +101,42 @@ class Search:
 
 
 class _End:
-    """The rows that can be among the k highest of the scores seen so far, each known to within its slack."""
+    """The rows that can be among the k highest (sign 1) or lowest (-1) of the scores, as far as these are known."""
 
-    def __init__(self, k: int) -> None:
-        self.k = k
-        self.floor = -np.inf  # k rows are known to reach it
+    def __init__(self, k: int, sign: int) -> None:
+        self.k, self.sign = k, sign
+        self.floor = -np.inf  # k rows are known to reach it, times the sign
         self.rows: Rows = np.empty(0, np.int64)
-        self._scores, self._slack = np.empty(0), np.empty(0)
+        self._sure, self._hoped = np.empty(0), np.empty(0)
 
-    def add(self, scores: NDArray[np.float32], first: int, rows: Rows | None, slack: float) -> None:
-        """Take in scores of `rows`, or of the rows that start at `first`."""
-        self.floor = max(self.floor, _kth(_maxima(scores, _GROUPS * self.k), self.k) - slack)
-        least = np.nextafter(np.float32(self.floor - slack), np.float32(-np.inf))
-        chosen = np.flatnonzero(scores >= least)
-        if not len(chosen):
-            return
-        self.rows = np.concatenate([self.rows, chosen + first if rows is None else rows[chosen]])
-        self._scores = np.concatenate([self._scores, scores[chosen]])
-        self._slack = np.concatenate([self._slack, np.full(len(chosen), slack)])
-        self.floor = max(self.floor, _kth(self._scores - self._slack, self.k))
-        kept = self._scores + self._slack >= self.floor
-        self.rows, self._scores, self._slack = self.rows[kept], self._scores[kept], self._slack[kept]
+    def add(self, sure: NDArray[np.float32], hoped: NDArray[np.float32], first: int, slack: float) -> None:
+        """Take in the rows that start at `first`: what each reaches surely and at best, give or take the slack.
+
+        Rows whose numbers are NaN are no candidates.
+        """
+        self.floor = max(self.floor, _kth(_extremes(sure, _GROUPS * self.k, self.sign), self.k) - slack)
+        least = self.sign * np.nextafter(np.float32(self.floor - slack), np.float32(-np.inf))
+        chosen = np.flatnonzero(hoped >= least if self.sign > 0 else hoped <= least)
+        if len(chosen):
+            self.keep(chosen + first, sure[chosen], hoped[chosen], slack)
+
+    def keep(self, rows: Rows, sure: NDArray[np.float32], hoped: NDArray[np.float32], slack: float) -> None:
+        """Take in some rows, and let go of those that are out of the question by now."""
+        self.rows = np.concatenate([self.rows, rows])
+        self._sure = np.concatenate([self._sure, self.sign * sure.astype(np.float64) - slack])
+        self._hoped = np.concatenate([self._hoped, self.sign * hoped.astype(np.float64) + slack])
+        self.floor = max(self.floor, _kth(self._sure, self.k))
+        kept = self._hoped >= self.floor
+        self.rows, self._sure, self._hoped = self.rows[kept], self._sure[kept], self._hoped[kept]
 
 
-def _maxima(scores: NDArray[np.float32], groups: int) -> NDArray[np.float32]:
-    """The highest score of each of about `groups` groups; neighbouring rows, often alike, are in different ones."""
+def _extremes(scores: NDArray[np.float32], groups: int, sign: int) -> NDArray[np.float32]:
+    """The best score, times the sign, of each of about `groups` groups; neighbouring rows, often alike, lie apart."""
     width = len(scores) // groups
-    return scores[: width * groups].reshape(width, groups).max(axis=0) if width > 1 else scores
+    best = np.fmax if sign > 0 else np.fmin
+    tables = scores[: width * groups].reshape(width, groups) if width > 1 else scores[None]
+    found = sign * best.reduce(tables, axis=0)
+    return found[~np.isnan(found)]
 
 
 def _kth(scores: NDArray[np.floating], k: int) -> float:

@@ -15,8 +15,9 @@ import numpy as np
 from geoloc_core.errors import GeolocError
 from geoloc_core.gallery.manifest import Manifest, NearIndex, check_files, describe_file, read_manifest
 from geoloc_core.gallery.near import Near, Vectors, family
+from geoloc_core.machine import available_memory
 from geoloc_core.status import Choice
-from index_builder.estimate import available_memory, size
+from index_builder.estimate import size
 from index_builder.files import replacing
 from index_builder.gallery.index_choice import (
     EXACT,

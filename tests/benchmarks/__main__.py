@@ -33,9 +33,9 @@ def main() -> None:
 
 def as_table(rows: list[dict[str, object]]) -> str:
     """The rows as a Markdown table."""
-    head = list(rows[0])
+    head = list(dict.fromkeys(name for row in rows for name in row))
     lines = [" | ".join(head), " | ".join("---" for _ in head)]
-    lines += [" | ".join(_cell(row.get(name)) for name in head) for row in rows]
+    lines += [" | ".join(_cell(row.get(name, "")) for name in head) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)
 
 

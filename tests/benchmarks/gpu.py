@@ -1,14 +1,16 @@
-"""ViT-L/14 on a GPU: photos/s of the forward pass and of the whole build, as a share of the card's bf16 ceiling."""
+"""A GPU's share of its own limits: ViT-L/14 against the card's bf16 products, search against its memory's speed."""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from geoloc_core.encoders import create
 from tests.benchmarks.pipeline import build, make_photos, random_tower, speed_of
+from tests.make_vectors import photo_like
 
 # bf16 TFLOP/s without sparsity, from the makers' data sheets
 _DATA_SHEET = {"H100 80GB HBM3": 989, "H100 SXM": 989, "H100 PCIe": 756, "H200": 989, "A100": 312, "L4": 121}
@@ -25,7 +27,8 @@ def run(*, quick: bool = False) -> list[dict[str, object]]:
         forward = _forward(f"open_clip:{checkpoint}", 1_024 if quick else 8_192)
         photos = make_photos(Path(home) / "photos", (640, 480), 2_000 if quick else 12_000)
         told, _ = build(photos, f"open_clip:{checkpoint}")
-        return [_row("forward pass", forward), _row("build, 0.3 MP JPEGs", speed_of(told))]
+        ways = [_row("forward pass", forward), _row("build, 0.3 MP JPEGs", speed_of(told))]
+    return [*ways, _search(1_000_000 if quick else 4_720_000)]
 
 
 def tower_flops(width: int, layers: int, patch: int, side: int, dim: int) -> float:
@@ -65,6 +68,48 @@ def _row(what: str, speed: float) -> dict[str, object]:
         "share of the data sheet's bf16": round(needed / sheet, 3) if sheet else "unknown card",
         "share of a bf16 matrix product's": round(needed / _product(), 3),
     }
+
+
+def _search(rows: int, dim: int = 768) -> dict[str, object]:
+    """Milliseconds of both ends of a query, beside those in which the card reads the bytes of the vectors."""
+    import numpy as np
+    import torch
+
+    from geoloc_core.gallery.card import Card
+    from geoloc_core.gallery.search import Search
+
+    block = np.concatenate(list(photo_like(65_536, dim)))
+    shards = [block] * -(-rows // len(block))
+    card = Card(shards, "cuda", 1.0)
+    query = block[0].astype(np.float32) + np.random.default_rng(0).standard_normal(dim).astype(np.float32) / 100
+
+    def ends() -> None:
+        search = Search(query, 16)
+        card.show([search])
+        search.found(lambda rows: block[rows % len(block)])
+
+    took = _median_ms(ends)
+    data = card._matrix.view(torch.int64)
+    floor = _median_ms(lambda: data.sum().item())
+    return {
+        "device": torch.cuda.get_device_name(),
+        "what": f"both ends of {len(shards) * len(block):,} rows",
+        "ms": round(took, 2),
+        "ms to read the bytes": round(floor, 2),
+        "ratio": round(took / floor, 2),
+    }
+
+
+def _median_ms(run: Callable[[], object]) -> float:
+    import torch
+
+    times = []
+    for _ in range(12):
+        began = time.perf_counter()
+        run()
+        torch.cuda.synchronize()
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times[2:])
 
 
 def _product(side: int = 8192) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 from geoloc_core.gallery import Gallery
 from geoloc_core.gallery.search import TwoEnded
 from geoloc_core.paths import ROOT
+from geoloc_core.settings import settings
 from tests.make_vectors import photo_like, write_gallery
 
 DIM, K, BATCH, ASKERS, EACH = 768, 16, 256, 16, 6
@@ -35,23 +36,28 @@ def run(*, quick: bool = False) -> list[dict[str, object]]:
 def _measure(folder: Path, count: int, rounds: int) -> dict[str, object]:
     write_gallery(folder, photo_like(count, DIM, outliers=0.005))
     alone = json.loads(subprocess.check_output([sys.executable, "-c", _ALONE, str(folder), str(K)], cwd=ROOT))
-    import torch  # before the gallery is opened: it is then used from the second search on
+    import torch
 
     gallery = Gallery.open(folder, verify=False)
     halves = np.concatenate(gallery._vectors._shards)
     queries = halves[:: count // BATCH][:BATCH].astype(np.float32)
-    ways: dict[str, Callable[[int], Any]] = {"ours": lambda i: gallery.two_ended(queries[i], K)}
+    coded = _coded(folder)
+    ways: dict[str, Callable[[int], Any]] = {
+        "ours": lambda i: gallery.two_ended(queries[i], K),
+        "8-bit codes": lambda i: coded.two_ended(queries[i], K),
+    }
     if count <= 1_000_000:
         ways |= _others(halves, queries)
     ways["read fp16"] = lambda _: torch.from_numpy(halves).view(torch.int64).sum()
     ways["read int8"] = lambda _: torch.from_numpy(halves[: count // 2]).view(torch.int64).sum()
-    first = ways["ours"](0)
-    _agree(first, halves, queries[0])
+    for way in ("ours", "8-bit codes"):
+        _agree(ways[way](0), halves, queries[0])
     medians = _in_turn(ways, rounds)
     began = time.perf_counter()
     gallery.two_ended_batch(queries, K)
     batch = (time.perf_counter() - began) * 1000 / BATCH
     p50, p95 = _together(gallery, queries)
+    p50_coded, p95_coded = _together(coded, queries)
     ratio = {f"{name} / ours": round(took / medians["ours"], 2) for name, took in medians.items() if name != "ours"}
     return {
         "vectors of 768": count,
@@ -60,8 +66,22 @@ def _measure(folder: Path, count: int, rounds: int) -> dict[str, object]:
         f"batch of {BATCH}, ms a query": round(batch, 2),
         f"{ASKERS} threads p50, ms": round(p50, 1),
         f"{ASKERS} threads p95, ms": round(p95, 1),
+        f"8-bit codes, {ASKERS} threads p50, ms": round(p50_coded, 1),
+        f"8-bit codes, {ASKERS} threads p95, ms": round(p95_coded, 1),
         **alone,
     }
+
+
+def _coded(folder: Path) -> Gallery:
+    os.environ["GEOLOC_SEARCH_BACKEND"] = "codes"
+    settings.cache_clear()
+    gallery = Gallery.open(folder, verify=False)
+    del os.environ["GEOLOC_SEARCH_BACKEND"]
+    settings.cache_clear()
+    gallery.nearest(np.ones(DIM), 1)
+    if gallery._vectors._settler:
+        gallery._vectors._settler.join()
+    return gallery
 
 
 def _others(halves: np.ndarray, queries: np.ndarray) -> dict[str, Callable[[int], Any]]:
