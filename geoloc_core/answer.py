@@ -62,7 +62,9 @@ class Answer:
 
     `radius_km` holds `mass` of the distribution around (lat, lon). It is a property of the model's own distribution
     until `calibrated` says that it was checked against photos with known places. `candidates` are the best guess, where
-    the density is highest, and up to four other modes by the mass around them.
+    the density is highest, and up to four other modes by the mass around them. `gallery_...` and `encoder_id` are of
+    the gallery at hand, which the prediction rests on only if `retrieved`; if it does on drawn photos, it is
+    `synthetic`.
     """
 
     lat: float
@@ -84,6 +86,11 @@ class Answer:
     synthetic: bool
     encoder_id: str
     choices: Mapping[str, Choice]
+
+    @property
+    def retrieved(self) -> bool:
+        """Whether the gallery was searched for this answer."""
+        return self.prediction.searched is not None
 
     @classmethod
     def of(
@@ -116,7 +123,7 @@ class Answer:
             gallery_size=len(gallery),
             gallery_source=gallery.manifest.source,
             gallery_licence=gallery.manifest.licence,
-            synthetic=gallery.manifest.synthetic,
+            synthetic=gallery.manifest.synthetic and prediction.searched is not None,
             encoder_id=gallery.manifest.made_with.id,
             choices={**prediction.choices, **(choices or {})},
         )

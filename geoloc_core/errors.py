@@ -14,6 +14,12 @@ GeolocError
 ├── SourceError              a collection of photos that cannot be read
 ├── EncoderError             an encoder that does not exist or did not work
 │   └── WeightsMissing       its weights are not on this machine
+├── LmmError                 a large multimodal model that gave no reply
+│   ├── LmmRefused           its server would not take the request: the key, the model's name, the size
+│   ├── LmmBusy              it stayed too busy, failing or silent through all tries
+│   └── LmmCancelled         the user stopped it
+├── PromptError              a prompt's text that cannot be used
+├── NoAnswer                 a predictor that has no place to name
 ├── HubError                 the model hub would not give the weights
 │   ├── HubUnreachable       it did not answer in time
 │   └── DownloadCancelled    the user stopped the download
@@ -82,6 +88,30 @@ class EncoderError(GeolocError):
 
 class WeightsMissing(EncoderError):
     """The encoder's weights are not on this machine."""
+
+
+class LmmError(GeolocError):
+    """A large multimodal model gave no reply."""
+
+
+class LmmRefused(LmmError):
+    """The model's server would not take the request; trying again as it is cannot help."""
+
+
+class LmmBusy(LmmError):
+    """The model stayed too busy, failing or silent through all tries."""
+
+
+class LmmCancelled(LmmError):
+    """The user stopped the question."""
+
+
+class PromptError(GeolocError):
+    """A prompt's text cannot be used."""
+
+
+class NoAnswer(GeolocError):
+    """A predictor has no place to name, which is no place at all, and never (0, 0)."""
 
 
 class HubError(GeolocError):

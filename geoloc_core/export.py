@@ -13,6 +13,7 @@ from typing import Any
 
 from geoloc_core import __version__
 from geoloc_core.answer import Answer, SeenNeighbour
+from geoloc_core.lmm.record import account_record
 
 _KML = "http://www.opengis.net/kml/2.2"
 
@@ -50,17 +51,11 @@ def as_record(answer: Answer) -> dict[str, Any]:
         "model": {
             "predictor": answer.prediction.predictor,
             "name": answer.prediction.model,
-            "encoder": answer.encoder_id,
+            "encoder": answer.encoder_id if answer.retrieved else None,
             "choices": {key: {"value": c.value, "reason": c.reason} for key, c in answer.choices.items()},
         },
-        "gallery": {
-            "name": answer.gallery_name,
-            "title": answer.gallery_title,
-            "photos": answer.gallery_size,
-            "source": answer.gallery_source,
-            "licence": answer.gallery_licence,
-            "synthetic": answer.synthetic,
-        },
+        "gallery": _gallery(answer) if answer.retrieved else None,
+        "asked": answer.prediction.account and account_record(answer.prediction.account),
         "seconds": {key: round(value, 4) for key, value in answer.prediction.seconds.items()},
     }
 
@@ -108,6 +103,17 @@ def links(lat: float, lon: float, zoom: int = 10) -> dict[str, str]:
         "OpenStreetMap": f"https://www.openstreetmap.org/?mlat={lat:.6f}&mlon={lon:.6f}#map={zoom}/{lat:.6f}/{lon:.6f}",
         "Google Maps": f"https://www.google.com/maps/search/?api=1&query={at}",
         "Street View": f"https://www.google.com/maps/@?api=1&map_action=pano&viewpoint={at}",
+    }
+
+
+def _gallery(answer: Answer) -> dict[str, Any]:
+    return {
+        "name": answer.gallery_name,
+        "title": answer.gallery_title,
+        "photos": answer.gallery_size,
+        "source": answer.gallery_source,
+        "licence": answer.gallery_licence,
+        "synthetic": answer.synthetic,
     }
 
 

@@ -1,4 +1,4 @@
-"""Weights from the model hub, only when asked: `fetch` downloads, `reachable` says within seconds whether it could.
+"""Weights from the model hub, only when asked: `fetch` and `fetch_repo` download, `reachable` says whether they could.
 
 Files land in the Hugging Face cache in its own layout, so other programs share them. huggingface_hub (1.33) throws a
 broken download away; a weight file is gigabytes, so the bytes are fetched here, a later call going on where the last
@@ -14,7 +14,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -31,6 +31,7 @@ Progress = Callable[[int, int], None]
 _CHUNK = 1 << 20
 _SPARE_BYTES = 200_000_000  # left free on the disk
 _STALL = 3  # hub timeouts without a byte before a running download counts as broken
+_MODEL_FILES = re.compile(r"[\w.-]+\.(json|jinja|model)|(merges|vocab)\.txt|model[\w.-]*\.safetensors")
 _REMEDY = "Check the connection, a proxy (HTTPS_PROXY) or a mirror (HF_ENDPOINT), then try again."
 
 
@@ -85,36 +86,106 @@ def fetch(weights: HubWeights, on_progress: Progress, cancel: threading.Event | 
         HubError: it has no such file, the disk is too small, or the bytes are not the ones announced.
         DownloadCancelled: `cancel` was set.
     """
+    _check_reachable()
+    return _fetch(weights.repo, weights.files, weights.revision, on_progress, cancel or threading.Event())
+
+
+def fetch_repo(repo: str, on_progress: Progress, cancel: threading.Event | None = None) -> Path:
+    """Download a whole model in transformers' layout (weights as safetensors, settings, tokenizer), as `fetch` does.
+
+    Args:
+        repo: its name at the hub, such as llava-hf/llava-1.5-7b-hf.
+        on_progress: called with (bytes there, bytes in all), of all files together.
+        cancel: set it from another thread to stop; what has arrived is kept.
+
+    Returns:
+        The folder that holds the files.
+
+    Raises:
+        HubUnreachable: the hub does not answer, or stopped answering.
+        HubError: it has no such model, the disk is too small, or the bytes are not the ones announced.
+        DownloadCancelled: `cancel` was set.
+    """
+    _check_reachable()
+    sizes = _model_files(repo)
+    total, before = sum(sizes.values()), 0
+    path = blobs = _blobs(repo)
+    blobs.mkdir(parents=True, exist_ok=True)
+    _check_disk(blobs, max(0, total - sum(file.stat().st_size for file in blobs.iterdir())))
+
+    def step(done: int, _: int) -> None:
+        on_progress(before + done, total)
+
+    for file, size in sizes.items():
+        path = _fetch(repo, (file,), "main", step, cancel or threading.Event())
+        before += size
+    return path.parent
+
+
+def _check_reachable() -> None:
     state = reachable()
     if not state:
         raise HubUnreachable(f"{state.reason} {state.remedy}")
-    file, meta = _announced(weights)
+
+
+def _fetch(repo: str, files: Sequence[str], revision: str, on_progress: Progress, cancel: threading.Event) -> Path:
+    """The first of the files that the hub has, in the cache."""
+    file, meta = _announced(repo, files, revision)
     etag, total = str(meta.etag), int(meta.size or 0)
-    blob = cache_folder() / f"models--{weights.repo.replace('/', '--')}" / "blobs" / etag
+    blob = _blobs(repo) / etag
     if not re.fullmatch("[0-9a-f]{40,64}", etag) or not total:
         raise HubError(f"{endpoint()} says neither size nor checksum of {file}. Choose another HF_ENDPOINT.")
     if not blob.is_file():
-        _get_blob(blob, meta.location, total, on_progress, cancel or threading.Event())
+        _get_blob(blob, meta.location, total, on_progress, cancel)
     on_progress(total, total)
-    return _filed(weights, file)
+    return _filed(repo, file, revision)
 
 
-def _announced(weights: HubWeights) -> tuple[str, HfFileMetadata]:
+def _blobs(repo: str) -> Path:
+    return cache_folder() / f"models--{repo.replace('/', '--')}" / "blobs"
+
+
+def _model_files(repo: str) -> dict[str, int]:
+    """Name and size of each file that makes up a model; its description last, so that half a model looks like none."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        info = HfApi(endpoint(), token=False).model_info(
+            repo, files_metadata=True, timeout=settings().hub_timeout_s, token=False
+        )
+    except HFValidationError:
+        raise HubError(f"{repo!r} is no name of a model at the hub. Give one such as ORG/NAME.") from None
+    except HfHubHTTPError as error:
+        raise HubError(f"{endpoint()} refuses {repo}: {_short(error)}. Check its page there.") from None
+    except Exception as error:
+        raise HubUnreachable(f"The model hub stopped answering: {_short(error)}. {_REMEDY}") from None
+    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or () if file.size != 0}
+    wanted = {name: size for name, size in sizes.items() if _MODEL_FILES.fullmatch(name)}
+    if "config.json" not in wanted or not any(name.endswith(".safetensors") for name in wanted):
+        raise HubError(
+            f"{repo} holds no model with safetensors weights; pickles can run code and are never fetched. "
+            "Choose another model."
+        )
+    return dict(sorted(wanted.items(), key=lambda item: item[0] == "config.json"))
+
+
+def _announced(repo: str, files: Sequence[str], revision: str) -> tuple[str, HfFileMetadata]:
     """The first of the candidate files that the hub has, with its size and checksum."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
-    for file in weights.files:
-        url = hf_hub_url(weights.repo, file, revision=weights.revision, endpoint=endpoint())
+    for file in files:
+        url = hf_hub_url(repo, file, revision=revision, endpoint=endpoint())
         try:
             return file, get_hf_file_metadata(url, token=False, timeout=settings().hub_timeout_s, endpoint=endpoint())
         except EntryNotFoundError:
             continue
         except HfHubHTTPError as error:
-            raise HubError(f"{endpoint()} refuses {weights.repo}: {_short(error)}. Check its page there.") from None
+            raise HubError(f"{endpoint()} refuses {repo}: {_short(error)}. Check its page there.") from None
         except Exception as error:
             raise HubUnreachable(f"The model hub stopped answering: {_short(error)}. {_REMEDY}") from None
-    raise HubError(f"{weights.repo} at {endpoint()} has none of {', '.join(weights.files)}. Choose another model.")
+    raise HubError(f"{repo} at {endpoint()} has none of {', '.join(files)}. Choose another model.")
 
 
 def _get_blob(blob: Path, url: str, total: int, on_progress: Progress, cancel: threading.Event) -> None:
@@ -185,16 +256,16 @@ def _verify(partial: Path, total: int, etag: str) -> None:
         raise HubError(f"What arrived from {endpoint()} is not the file it announced. Fetch it again.")
 
 
-def _filed(weights: HubWeights, file: str) -> Path:
+def _filed(repo: str, file: str, revision: str) -> Path:
     """Let huggingface_hub file the blob that is there now under its revision."""
     from huggingface_hub import hf_hub_download
 
     try:
         return Path(
             hf_hub_download(
-                weights.repo,
+                repo,
                 file,
-                revision=weights.revision,
+                revision=revision,
                 cache_dir=cache_folder(),
                 endpoint=endpoint(),
                 token=False,

@@ -182,6 +182,13 @@ class Gazetteer:
         hits = (row for row in rows if all(self._fits(row, hint) for hint in hints if hint))
         return [self._town(row) for row, _ in zip(hits, range(limit), strict=False)]
 
+    @cached_property
+    def areas(self) -> frozenset[tuple[str, str]]:
+        """Folded names of the countries and their regions, each with the country's ISO 3166 alpha-2 code."""
+        pairs = set(zip(self._regions.to_pylist(), self._codes.to_pylist(), strict=True))
+        pairs |= {(name, code) for code, name in self._country_names.items()}
+        return frozenset((fold(name), code) for name, code in pairs if name)
+
     def _lands_at(self, points: Floats) -> list[tuple[str | None, str] | None]:
         """(code, name) of the country at each (n, 2) point; None at sea."""
         from shapely import points as shapely_points

@@ -22,6 +22,8 @@ _LIMITS = """
   about a place.
 - **The circle is not calibrated.** It holds 90 % of the model's own distribution; how often the truth lies inside
   has not been measured. Read it as *how much the votes agree*.
+- **A multimodal model's words are claims.** It can name coordinates and convincing reasons for a place it has only
+  guessed. Geoloc shows them apart from the evidence.
 - **The starter gallery is a drawing of the world.** It lets the app run at once on any machine; its answers mean
   nothing for real photos.
 - **Galleries are uneven.** They hold many photos of places that many people photograph, and answers lean towards
@@ -35,15 +37,17 @@ and that the photo's own metadata may say it outright.
 """
 _PRIVACY = """
 Your photo stays in this server's memory while this tab is open and for two minutes after. It is not written to disk,
-not logged and not sent to anybody, and no other visitor sees it. The page asks no other server for anything, with two
-exceptions that wait for your choice: an online map layer, and the links to maps elsewhere.
+not logged and not sent to anybody, and no other visitor sees it. The page asks no other server for anything, with three
+exceptions that wait for your choice: a multimodal model, to whose server the button that names it sends the photo
+without its metadata; an online map layer; and the links to maps elsewhere.
 """
 _METHODS = """
 | What | From |
 |---|---|
 | Locating by retrieval; the hand-crafted descriptor `im2gps` | J. Hays, A. A. Efros: *IM2GPS: estimating geographic information from a single image*, CVPR 2008 |
 | Neighbours' votes through a kernel density (`knn`) | N. Vo, N. Jacobs, J. Hays: *Revisiting IM2GPS in the deep learning era*, ICCV 2017 |
-| Nearest and farthest neighbours as evidence | Z. Zhou et al.: *Img2Loc: revisiting image geolocalization using multi-modality foundation models and image-based retrieval-augmented generation*, SIGIR 2024 |
+| Nearest and farthest neighbours as evidence; asking a multimodal model (`img2loc`) | Z. Zhou et al.: *Img2Loc: revisiting image geolocalization using multi-modality foundation models and image-based retrieval-augmented generation*, SIGIR 2024 |
+| Places and photos in one space; words to a map | V. Vivanco Cepeda, G. K. Nayak, M. Shah: *GeoCLIP: Clip-inspired alignment between locations and images for effective worldwide geo-localization*, NeurIPS 2023 |
 | Encoder `clip-l14` | A. Radford et al.: *Learning transferable visual models from natural language supervision*, ICML 2021 |
 | Encoder `siglip2` | M. Tschannen et al.: *SigLIP 2: multilingual vision-language encoders*, 2025 |
 | Encoder `mobileclip2` | F. Faghri et al.: *MobileCLIP2: improving multi-modal reinforced training*, 2025 |
@@ -54,6 +58,7 @@ _CREDITS = """
 | Geoloc | its authors | Apache-2.0 |
 | Land, borders and countries | [Natural Earth](https://www.naturalearthdata.com) | public domain |
 | Names of towns | [GeoNames](https://www.geonames.org) | CC BY 4.0 |
+| GeoCLIP's weights and coordinates | [its authors](https://github.com/VicenteVivan/geo-clip) | MIT |
 | Maps | [Leaflet](https://leafletjs.com) | BSD-2-Clause |
 | Encoders | see *Galleries and models* | each its own |
 | Photos of a gallery | see the gallery and the table under an answer | each its own |

@@ -25,6 +25,7 @@ def draw() -> None:
     )
     _galleries()
     _encoders()
+    _models()
 
 
 def _galleries() -> None:
@@ -118,6 +119,21 @@ def _encoder(name: str) -> None:
     st.caption(message(f"{ready.reason} {ready.remedy}"))
     if preset and preset.hub:
         fetch_panel(preset.name, preset.hub, preset.download_bytes)
+
+
+def _models() -> None:
+    st.header("Multimodal models", anchor=False)
+    st.markdown(
+        "None is needed, and none is asked before you press the button that names it. *Locate a photo*, under *Ask a "
+        "multimodal model*, takes one of:"
+    )
+    st.markdown(
+        "- **OpenAI's**, or anybody's who offers the same protocol: with your API key.\n"
+        "- **A server of your own**: Ollama (`ollama pull llama3.2-vision`), vLLM (`vllm serve MODEL`) or "
+        "llama.cpp (`llama-server -m MODEL.gguf --mmproj PROJECTOR.gguf`).\n"
+        "- **In this app**: LLaVA and its kin, once fetched by "
+        "`python -m geoloc_core fetch llava:llava-hf/llava-1.5-7b-hf`."
+    )
 
 
 def _state_badge(ready: Availability) -> None:

@@ -140,6 +140,16 @@ Object.assign(window.GeolocMap, (() => {
     }
   }
 
+  /** Diamonds: places that a model named, one a reply. */
+  function diamonds(map, { markers }) {
+    for (const item of markers) {
+      const icon = L.divIcon({ className: "gl-marker", html: element("i", "gl-diamond"), iconSize: [0, 0] });
+      const made = marker(map, item, icon, { zIndexOffset: 1500 });
+      icon.options.popupAnchor = [0, -8];
+      made.getTooltip().options.offset = L.point(0, -8);
+    }
+  }
+
   function svgPin(colour, edge) {
     const made = element("div", "gl-pin");
     made.innerHTML = '<svg width="30" height="39" viewBox="0 0 30 39" aria-hidden="true">' +
@@ -242,5 +252,5 @@ Object.assign(window.GeolocMap, (() => {
     });
   }
 
-  return { numbered, dots, pin, ring, heat, line, legend, fit, pick };
+  return { numbered, dots, diamonds, pin, ring, heat, line, legend, fit, pick };
 })());

@@ -73,16 +73,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(app: Path, env: dict[str, str] | None = None, base: str = "") -> Iterator[str]:
-    """Runs a Streamlit app from its own folder and gives its address; `base` is its server.baseUrlPath."""
+def serve(app: Path, env: dict[str, str] | None = None, base: str = "", log: Path | None = None) -> Iterator[str]:
+    """Runs a Streamlit app from its own folder and gives its address.
+
+    `base` is its server.baseUrlPath; what it prints goes to `log`, if given.
+    """
     port = free_port()
     options = _STREAMLIT | {"server.port": str(port), "server.baseUrlPath": base}
     flags = [f"--{key}={value}" for key, value in options.items()]
     command = [sys.executable, "-m", "streamlit", "run", app.name, *flags]
     root = str(Path(__file__).parents[1])
     surroundings = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])} | (env or {})
+    output = log.open("w") if log else subprocess.PIPE
     running = subprocess.Popen(
-        command, cwd=app.parent, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=app.parent, env=surroundings, stdout=output, stderr=subprocess.STDOUT, text=True
     )
     url = f"http://127.0.0.1:{port}/{base}".rstrip("/")
     try:

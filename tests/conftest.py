@@ -22,6 +22,8 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
         monkeypatch.setenv(f"GEOLOC_{name.upper()}", str(home / name))
     for name in ("GEOLOC_CONFIG", "GEOLOC_GALLERY", "GEOLOC_SEARCH_BACKEND", "GEOLOC_LANCE_URI"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("OPENAI_API_KEY", "GEOLOC_LMM", "GEOLOC_LMM_MODEL", "GEOLOC_LMM_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(home / "hf"))
     settings.cache_clear()
     yield

@@ -1,8 +1,9 @@
-"""A model hub on loopback that speaks what a download needs: HEAD with etags, a redirect to a CDN, GET with ranges."""
+"""A model hub on loopback that speaks what a download needs: lists of files, HEAD with etags, a CDN with ranges."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 import time
@@ -68,7 +69,11 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def do_GET(self) -> None:
-        hub, data = self.server, self.server.files[self.path[1:]]
+        hub = self.server
+        if listed := re.match(r"/api/models/(?P<repo>[^?]+)", self.path):
+            self.list_files(listed["repo"])
+            return
+        data = hub.files[self.path[1:]]
         start = int(re.match(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))[1])
         hub.ranges.append(start)
         if hub.behaviour == "short":
@@ -79,13 +84,25 @@ class _Handler(BaseHTTPRequestHandler):
             rest = (bytes(len(data)) if hub.behaviour == "wrong" else data)[start:]
             self.answer(206, rest, Content_Range=f"bytes {start}-{len(data) - 1}/{len(data)}")
 
-    def answer(self, code: int, body: bytes = b"", **headers: object) -> None:
-        """Send headers and, to a GET, as much of the body as the behaviour lets through."""
+    def list_files(self, repo: str) -> None:
+        """What the hub says of a model, as far as a download asks."""
+        hub = self.server
+        hub.requests += 1
+        sizes = {name.removeprefix(f"{repo}/"): len(data) for name, data in hub.files.items()}
+        files = [{"rfilename": name, "size": size} for name, size in sizes.items() if f"{repo}/{name}" in hub.files]
+        if files:
+            body = json.dumps({"id": repo, "sha": COMMIT, "siblings": files}).encode()
+            self.answer(200, body, whole=True, Content_Type="application/json")
+        else:
+            self.answer(404, X_Error_Code="RepoNotFound")
+
+    def answer(self, code: int, body: bytes = b"", whole: bool = False, **headers: object) -> None:
+        """Send headers and, to a GET, as much of the body as the behaviour lets through, or the whole."""
         self.send_response(code)
         for name, value in {"Content_Length": len(body), **headers}.items():
             self.send_header(name.replace("_", "-"), str(value))
         self.end_headers()
-        behaviour = self.server.behaviour
+        behaviour = "" if whole else self.server.behaviour
         sent = len(body) // 2 if behaviour in ("cut", "stall") else len(body)
         for i in range(0, sent, _MEBI):
             self.wfile.write(body[i : min(i + _MEBI, sent)])

@@ -32,5 +32,5 @@ def test_constant_baseline_sits_in_the_crowd():
 
 def test_table_is_markdown_in_percent():
     lines = table([accuracy("model", [(0, 0)], [(0, 1)])]).splitlines()
-    assert lines[2] == "| model | 1 | 0.0 | 0.0 | 100.0 | 100.0 | 100.0 | 111 km |"
+    assert lines[2] == "| model | 1 | 100.0 | 0.0 | 0.0 | 100.0 | 100.0 | 100.0 | 111 km |"
     assert len({line.count("|") for line in lines}) == 1

@@ -34,6 +34,12 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch):
     assert fresh().galleries == Path.home() / "here"
 
 
+def test_an_endless_cap_is_none(monkeypatch: pytest.MonkeyPatch):
+    assert fresh().lmm_cap == 1.0
+    monkeypatch.setenv("GEOLOC_LMM_CAP", "inf")
+    assert fresh().lmm_cap is None
+
+
 @pytest.mark.parametrize(("name", "value"), [("NEIGHBOURS", "0"), ("DEVICE", "abacus"), ("MAX_PHOTO_BYTES", "many")])
 def test_a_bad_value_is_told_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str):
     monkeypatch.setenv(f"GEOLOC_{name}", value)

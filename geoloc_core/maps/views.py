@@ -58,6 +58,7 @@ class PredictionView:
         truth: where the photo was taken, if known.
         truth_title: how we know.
         density: (n, 2) degrees to (n,) probability per square km, drawn as heat.
+        samples: places that a model named in its replies, drawn as diamonds.
     """
 
     lat: float
@@ -71,6 +72,7 @@ class PredictionView:
     truth: tuple[float, float] | None = None
     truth_title: str = "True place"
     density: Density | None = None
+    samples: tuple[Marker, ...] = ()
 
     @cached_property
     def heat(self) -> HeatImage | None:
@@ -98,8 +100,8 @@ def neighbour_map(
     if prediction:
         drawn.add_child(Layer("pin", kind="guess", title="Best guess", lines=[], lat=placed[-1][0], lon=placed[-1][1]))
         items.append(("guess", "best guess"))
-    drawn.add_child(Layer("numbered", markers=_markers(neighbours, placed, kind == "farthest"), palette=kind))
-    drawn.add_child(_legend(items))
+    drawn.add_child(Layer("numbered", markers=marker_options(neighbours, placed, kind == "farthest"), palette=kind))
+    drawn.add_child(legend(items))
     drawn.add_child(Layer("fit", bounds=bounds(placed), maxZoom=9))
     return drawn
 
@@ -115,7 +117,7 @@ def prediction_map(
     layers = [*_area(view), *_truth(view), *_places(view)]
     for layer in layers:
         drawn.add_child(layer)
-    drawn.add_child(_legend(_legend_items(view)))
+    drawn.add_child(legend(_legend_items(view)))
     drawn.add_child(Layer("fit", bounds=bounds(_extent(view)), maxZoom=13))
     if picking:
         drawn.add_child(Layer("pick"))
@@ -137,9 +139,11 @@ def _area(view: PredictionView) -> list[Layer]:
 def _places(view: PredictionView) -> list[Layer]:
     layers = [Layer("pin", kind="guess", title=view.title, lines=list(view.lines), lat=view.lat, lon=view.lon)]
     if view.neighbours:
-        layers.append(Layer("dots", markers=_markers(view.neighbours, _near(view, view.neighbours))))
+        layers.append(Layer("dots", markers=marker_options(view.neighbours, _near(view, view.neighbours))))
+    if view.samples:
+        layers.append(Layer("diamonds", markers=marker_options(view.samples, _near(view, view.samples))))
     if view.candidates:
-        markers = _markers(view.candidates, _near(view, view.candidates))
+        markers = marker_options(view.candidates, _near(view, view.candidates))
         layers.append(Layer("numbered", markers=markers, palette="candidate"))
     return layers
 
@@ -165,7 +169,7 @@ def _core(view: PredictionView) -> np.ndarray:
 
 def _extent(view: PredictionView) -> np.ndarray:
     """Points the first view must show."""
-    shown = [_core(view)]
+    shown = [_core(view), np.array(_near(view, view.samples)).reshape(-1, 2)]
     if view.truth is not None:
         shown.append(great_circle((view.lat, view.lon), view.truth))
     points = np.vstack(shown)
@@ -178,7 +182,7 @@ def _near(view: PredictionView, markers: Sequence[Marker]) -> list[list[float]]:
     return places
 
 
-def _markers(
+def marker_options(
     markers: Sequence[Marker], places: Sequence[Sequence[float]], lowest_first: bool = False
 ) -> list[dict[str, Any]]:
     """Options of the markers; `strength` is the score's place between the weakest and the strongest."""
@@ -206,10 +210,13 @@ def _legend_items(view: PredictionView) -> list[tuple[str, str]]:
         items.append(("candidate", "other candidates"))
     if view.neighbours:
         items.append(("dot", "neighbours"))
+    if view.samples:
+        items.append(("sample", "the model's replies"))
     if view.truth is not None:
         items.append(("truth", view.truth_title.lower()))
     return items
 
 
-def _legend(items: Sequence[tuple[str, str]]) -> Layer:
+def legend(items: Sequence[tuple[str, str]]) -> Layer:
+    """A map's key, from (swatch, text) pairs."""
     return Layer("legend", items=[{"swatch": swatch, "text": text} for swatch, text in items])

@@ -16,7 +16,7 @@ from pages.parts.evidence import thumbnail
 from pages.parts.facts import take_click
 from pages.parts.frame import theme
 from pages.parts.state import Work
-from pages.parts.text import degrees, km, share
+from pages.parts.text import degrees, inert, km, share
 
 _HEIGHT = {"prediction": 440, "nearest": 320, "farthest": 320}
 
@@ -76,6 +76,21 @@ def _view(answer: Answer) -> PredictionView:
         truth=(truth.lat, truth.lon) if truth else None,
         truth_title="True place, you say" if truth and truth.source == "user" else "True place, the photo says",
         density=answer.prediction.distribution.density,
+        samples=_samples(answer),
+    )
+
+
+def _samples(answer: Answer) -> tuple[Marker, ...]:
+    """Where a model's replies put it: those that count, then those before it chose among candidates."""
+    said = []
+    for turn, exchange in enumerate(reversed(answer.prediction.account.exchanges if answer.prediction.account else ())):
+        for number, reading in enumerate(exchange.readings, start=1):
+            if reading.location:
+                title = f"Reply {number}" + (" to the first question" if turn else "")
+                said.append((*reading.location, title, inert(reading.place, 120)))
+    return tuple(
+        Marker(lat, lon, rank, 1.0, title, (*([place] if place else []), degrees(lat, lon)))
+        for rank, (lat, lon, title, place) in enumerate(said, start=1)
     )
 
 

@@ -15,7 +15,13 @@ from pages.parts.text import degrees, plain, share
 
 _THUMBNAIL = PhotoLimits(max_bytes=500_000, max_pixels=1_000_000, min_side=1)
 _ENDS = {"nearest": "Most similar", "farthest": "Least similar"}
-_STEPS = {"load": "Loading the encoder", "encode": "Encoding the photo", "search": "Searching", "predict": "Weighing"}
+_STEPS = {
+    "load": "Loading the encoder",
+    "encode": "Encoding the photo",
+    "search": "Searching",
+    "ask": "Asking the model",
+    "predict": "Weighing",
+}
 
 
 def neighbour_table(now: Work) -> None:
@@ -58,7 +64,10 @@ def thumbnail(now: Work, seen: SeenNeighbour) -> str | None:
 def candidates(answer: Answer) -> None:
     """The distribution's modes with their share of its mass."""
     st.subheader("Candidates", anchor=False)
-    st.caption("The share of the votes around each place. At the first they lie densest; the others follow by share.")
+    whose = "replies" if answer.prediction.account else "votes"
+    st.caption(
+        f"The share of the {whose} around each place. At the first they lie densest; the others follow by share."
+    )
     for spot in answer.candidates:
         st.progress(
             min(max(spot.mass, 0.0), 1.0),

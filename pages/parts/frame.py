@@ -33,7 +33,7 @@ def run(page: str, draw: Callable[[], None]) -> None:
     first visitor who comes by a deep link is sent through app.py.
     """
     if not st.session_state.get(_FRAMED):
-        st.session_state[_WANTED] = f"pages/{Path(page).name}"
+        st.session_state[_WANTED] = f"pages/{Path(page).name}", st.query_params.to_dict()
         st.switch_page("app.py")
     with guarded():
         draw()
@@ -41,8 +41,9 @@ def run(page: str, draw: Callable[[], None]) -> None:
 
 def follow_deep_link() -> None:
     """In app.py, after `st.navigation`: go to the page that a first visitor wanted."""
-    if page := st.session_state.pop(_WANTED, None):
-        st.switch_page(page)
+    if wanted := st.session_state.pop(_WANTED, None):
+        page, parameters = wanted
+        st.switch_page(page, query_params=parameters)
 
 
 def theme() -> Literal["light", "dark"]:

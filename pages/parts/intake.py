@@ -45,7 +45,7 @@ def photo_input() -> None:
         on_change=_note,
         args=("upload",),
         max_upload_size=max(config.max_photo_bytes // 1_000_000, 1),
-        help="It is held in memory for this visit only: not stored, not logged, not sent anywhere.",
+        help="It is held in memory for this visit only: not stored, not logged, sent nowhere unless you press Send.",
     )
     st.caption("Drop it here, choose it, or paste it with Ctrl+V.")
     if st.toggle("Use the camera", key="camera_on", help="Your browser asks before the camera is switched on."):
@@ -60,8 +60,8 @@ def listen_for_paste() -> None:
     _paste_component()(key="paste", height=0)
 
 
-def example_grid(columns: int, min_width: int) -> None:
-    """The examples as pictures; one click on one locates it."""
+def example_grid(columns: int, min_width: int, verb: str = "Locate") -> None:
+    """The examples as pictures; one click on one takes it and asks for an answer. `verb` is what the page does."""
     files = example_files()
     if not files:
         st.caption("There are no example photos on this machine: upload one of your own.")
@@ -71,7 +71,7 @@ def example_grid(columns: int, min_width: int) -> None:
         with cells.container(key=f"example-{index}", gap=None):
             st.image(_thumbnail(str(file), file.stat().st_mtime_ns), alt=f"Example photo {index + 1}", width="stretch")
             st.button(
-                f"Locate example {index + 1}", key=f"try-{index}", on_click=_try_example, args=(index,), width="stretch"
+                f"{verb} example {index + 1}", key=f"try-{index}", on_click=_try_example, args=(index,), width="stretch"
             )
 
 

@@ -23,7 +23,7 @@ _NO_TILES = "None: ask no other server"
 
 @dataclass(frozen=True)
 class Options:
-    """The choices made; `because` says who chose the gallery and why."""
+    """The choices made; `because` says who chose the gallery and why, `synthetic` that its photos are drawn."""
 
     gallery: Path
     because: Choice
@@ -31,6 +31,7 @@ class Options:
     voting: Voting | None
     tiles: str
     scope: Scope
+    synthetic: bool
 
 
 def options() -> Options:
@@ -49,7 +50,8 @@ def options() -> Options:
         )  # fmt: skip
     scope = scope_choice()
     _who_answers(entry, because)
-    return Options(entry.path, because, shown, voting, tiles, scope)
+    synthetic = bool(entry.manifest and entry.manifest.synthetic)
+    return Options(entry.path, because, shown, voting, tiles, scope, synthetic)
 
 
 def open_gallery(path: Path) -> Gallery:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from geoloc_core.answer import SCALES, Answer
@@ -9,40 +11,63 @@ from geoloc_core.export import EXPORTS, links
 from pages.parts import drawing
 from pages.parts.evidence import candidates, how_it_came, neighbour_table
 from pages.parts.state import ANSWER, Work
-from pages.parts.text import degrees, km, plain, share
+from pages.parts.text import degrees, inert, km, plain, share
 
 _FORMATS = {"json": "JSON", "geojson": "GeoJSON", "kml": "KML"}
+_CAPTIONS = {
+    "knn": "Most likely place",
+    "img2loc": "Most likely place, says the model",
+    "alone": "Most likely place, by retrieval alone",
+}
 
 
 def show(now: Work, tiles: str) -> None:
     """Draw the session's answer."""
     answer = now.answer
     assert answer is not None
+    account = answer.prediction.account
     _warning(answer, is_example=now.example is not None)
     with st.container(border=True):
-        _headline(answer)
+        _headline(answer, alone=now.unanswered is not None)
         _figures(answer)
         drawing.prediction(now, tiles)
         st.caption(_in_words(answer))
         _ways_out(answer)
+    if account:
+        from pages.parts.lmm.claims import claim
+
+        claim(account)
     if len(answer.candidates) > 1:
         with st.container(border=True):
             candidates(answer)
-    near, far = st.columns(2, gap="small")
-    with near.container(border=True):
-        st.subheader(f"{len(answer.nearest)} most similar photos", anchor=False)
-        drawing.neighbours(now, "nearest", tiles)
-        st.caption(_ends_in_words(answer, "nearest"))
-    with far.container(border=True):
-        st.subheader(f"{len(answer.farthest)} least similar photos", anchor=False)
-        drawing.neighbours(now, "farthest", tiles)
-        st.caption(_ends_in_words(answer, "farthest"))
-    with st.container(border=True):
-        neighbour_table(now)
+    _ends(now, answer, tiles)
     how_it_came(answer, now)
+    if account:
+        from pages.parts.lmm.claims import asked
+
+        asked(account)
+
+
+def _ends(now: Work, answer: Answer, tiles: str) -> None:
+    """The neighbours on maps and in a table, as far as there are any: a model may be asked without."""
+    ends: dict[Literal["nearest", "farthest"], str] = {"nearest": "most similar", "farthest": "least similar"}
+    there = [end for end in ends if (answer.nearest if end == "nearest" else answer.farthest)]
+    for cell, end in zip(st.columns(len(there), gap="small") if there else (), there, strict=True):
+        with cell.container(border=True):
+            seen = answer.nearest if end == "nearest" else answer.farthest
+            st.subheader(f"{len(seen)} {ends[end]} photos", anchor=False)
+            drawing.neighbours(now, end, tiles)
+            st.caption(_ends_in_words(answer, end))
+    if there:
+        with st.container(border=True):
+            neighbour_table(now)
+    else:
+        st.caption("No neighbours were searched: the model saw the photo alone.")
 
 
 def _warning(answer: Answer, is_example: bool) -> None:
+    if not answer.nearest and not answer.farthest:
+        return
     if answer.synthetic and not is_example:
         st.warning(
             "**Starter gallery of drawn photos: its answers mean nothing for real photos.** For a real answer, build a "
@@ -53,24 +78,38 @@ def _warning(answer: Answer, is_example: bool) -> None:
         st.info("This example is a drawing: a gallery of real photos cannot place it.", icon=":material/palette:")
 
 
-def _headline(answer: Answer) -> None:
+def _headline(answer: Answer, alone: bool) -> None:
+    """The place; `alone` if a model was asked and named none."""
     with st.container(key="headline"):
-        st.caption("Most likely place")
-        st.title(plain(answer.place), anchor=ANSWER)
+        st.caption(_CAPTIONS["alone" if alone else answer.prediction.predictor])
+        st.title(plain(answer.place), anchor=False if alone else ANSWER)
         with st.container(horizontal=True, gap="xsmall"):
-            st.badge(
-                plain(answer.gallery_title or answer.gallery_name) + f" · {answer.gallery_size:,} photos",
-                icon=":material/palette:" if answer.synthetic else ":material/collections_bookmark:",
-                color="orange" if answer.synthetic else "blue",
-                help=plain(f"The gallery that answered: {answer.choices['gallery'].reason}. {answer.gallery_source}"),
-            )
-            st.badge(
-                plain(answer.prediction.model.split(" over ")[0]),
-                icon=":material/memory:",
-                color="gray",
-                help="The encoder that compared the photos: the one this gallery was made with.",
-            )
+            if answer.prediction.account:
+                st.badge(
+                    plain(inert(answer.prediction.model.split(" over ")[0], 120)),
+                    icon=":material/forum:",
+                    color="violet",
+                    help="The multimodal model that was asked, and where it runs.",
+                )
+            if answer.nearest or answer.farthest:
+                _gallery_badges(answer)
             st.badge(f"{sum(answer.prediction.seconds.values()):.2f} s", icon=":material/timer:", color="gray")
+
+
+def _gallery_badges(answer: Answer) -> None:
+    st.badge(
+        plain(answer.gallery_title or answer.gallery_name) + f" · {answer.gallery_size:,} photos",
+        icon=":material/palette:" if answer.synthetic else ":material/collections_bookmark:",
+        color="orange" if answer.synthetic else "blue",
+        help=plain(f"The gallery that was searched: {answer.choices['gallery'].reason}. {answer.gallery_source}"),
+    )
+    if not answer.prediction.account:
+        st.badge(
+            plain(answer.prediction.model.split(" over ")[0]),
+            icon=":material/memory:",
+            color="gray",
+            help="The encoder that compared the photos: the one this gallery was made with.",
+        )
 
 
 def _figures(answer: Answer) -> None:

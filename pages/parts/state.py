@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from geoloc_core.answer import Answer
     from geoloc_core.errors import GeolocError
     from geoloc_core.gallery import Gallery
+    from geoloc_core.gallery.scope import Scope
+    from geoloc_core.lmm.account import Unanswered
     from geoloc_core.photo import Photo
     from geoloc_core.places import Place
+    from geoloc_core.prediction import Prediction, Query
+    from geoloc_core.status import Choice
+    from pages.parts.lmm.asking import Asking
 
 ANSWER = "answer"  # the anchor of an answer's headline
 TruthSource = Literal["exif", "user"]
@@ -22,10 +27,19 @@ TruthSource = Literal["exif", "user"]
 class Work:
     """The photo at hand, what is known of its place, and the answer to it.
 
-    `incoming` names the input that changed last ("upload", "camera" or "example:N") until the page has read it.
-    `problem` is why a photo could not be read, `failure` why it could not be located. `truth` is (lat, lon), `matches`
-    what a typed name may mean. `round` counts photos, so that widgets of an earlier one start afresh; `drawn` keeps
-    what was drawn.
+    Attributes:
+        incoming: the input that changed last ("upload", "camera" or "example:N") until the page has read it.
+        problem: why a photo could not be read.
+        failure: why it could not be located.
+        asking: a question to a multimodal model under way.
+        unanswered: a model's reply without a place; `answer` is then what retrieval alone says.
+        truth: (lat, lon), degrees.
+        matches: what a typed name of the true place may mean.
+        gallery: the one that was searched, or would have been.
+        because: who chose it and why.
+        round: counts photos, so that widgets of an earlier one start afresh.
+        drawn: what was drawn.
+        query: what was computed for the photo.
     """
 
     incoming: str = ""
@@ -34,14 +48,18 @@ class Work:
     example: int | None = None
     problem: GeolocError | None = None
     failure: GeolocError | None = None
+    asking: Asking | None = None
+    unanswered: Unanswered | None = None
     wanted: bool = False
     truth: tuple[float, float] | None = None
     truth_source: TruthSource = "exif"
     matches: list[tuple[Place, float, float]] = field(default_factory=list)
     answer: Answer | None = None
     gallery: Gallery | None = None
+    because: Choice | None = None
     round: int = 0
     drawn: dict[Any, Any] = field(default_factory=dict)
+    query: Query | None = None
 
     def take(self, photo: Photo, example: int | None = None) -> None:
         """Start on a new photo; what was known of the last one is forgotten."""
@@ -52,14 +70,45 @@ class Work:
 
     def forget(self) -> None:
         """Nothing at hand."""
-        self.photo = self.example = self.problem = self.truth = None
+        self.photo = self.example = self.problem = self.truth = self.query = None
         self.preview, self.truth_source, self.wanted, self.matches = b"", "exif", False, []
         self.drop_answer()
 
     def drop_answer(self) -> None:
-        """The photo stays, its answer goes."""
-        self.answer = self.gallery = self.failure = None
+        """The photo stays, its answer goes; a question under way is stopped."""
+        if self.asking:
+            self.asking.cancelled.set()
+        self.answer = self.gallery = self.because = self.failure = self.asking = self.unanswered = None
         self.drawn = {}
+
+    def show(self, prediction: Prediction) -> None:
+        """A prediction over `gallery` becomes the answer."""
+        from geoloc_core.answer import Answer
+
+        assert self.gallery is not None and self.because is not None
+        choices = {**prediction.choices, "gallery": self.because}
+        self.answer = Answer.of(prediction, self.gallery, self.truth, self.truth_source, choices)
+        self.unanswered, self.drawn = None, {}
+
+    def query_in(self, scope: Scope) -> Query:
+        """The photo within a scope, with what was computed for it before."""
+        from geoloc_core.prediction import Query
+
+        assert self.photo is not None
+        if self.query is None or self.query.scope != scope:
+            self.query = Query(self.photo, self._step, scope)
+        return self.query
+
+    def query_again(self, scope: Scope) -> Query:
+        """The same for another answer: what an earlier one took to ask and to weigh is not counted again."""
+        query = self.query_in(scope)
+        for step in ("ask", "predict"):
+            query.seconds.pop(step, None)
+        return query
+
+    def _step(self, text: str) -> None:
+        if self.asking:
+            self.asking.on_step(text)
 
     def set_truth(self, truth: tuple[float, float] | None, source: TruthSource) -> None:
         """Say where the photo was really taken, or that nobody knows; an answer that is there is measured anew."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime
 
 _CODE = re.compile(r"`([\w ./:=-]+)`")
+_LAYOUT = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -18,6 +20,14 @@ def message(text: object) -> str:
     """One of our own messages: like `plain`, but what stands in back-ticks is shown as code if it is harmless."""
     parts = _CODE.split(" ".join(str(text).split()))
     return "".join(f"`{part}`" if i % 2 else _MARKUP.sub(r"\\\1", part) for i, part in enumerate(parts))
+
+
+def inert(text: str, most: int) -> str:
+    """Foreign text for an element that shows it as it is: no control characters, none that turn the way of writing."""
+    kept = text[:most]
+    kept = "".join(c for c in kept if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    kept = _LAYOUT.sub("", kept)
+    return f"{kept}\n[{len(text) - most:,} more characters]" if len(text) > most else kept
 
 
 def km(distance: float) -> str:

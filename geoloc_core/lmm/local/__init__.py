@@ -1,0 +1,1 @@
+"""Image-text-to-text models on this machine: where their files lie, how they are loaded, how they write."""
