@@ -11,6 +11,7 @@ frame.mark()
 page = st.navigation(
     [
         st.Page("pages/locate.py", title="Locate a photo", icon=":material/travel_explore:", default=True),
+        st.Page("pages/text_map.py", title="Text to map", icon=":material/public:"),
         st.Page("pages/galleries.py", title="Galleries and models", icon=":material/collections_bookmark:"),
         st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],

@@ -5,9 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from geoloc_core.console import run
+from geoloc_core import predictors
+from geoloc_core.console import harmless, run
+from geoloc_core.errors import GeolocError
 from geoloc_core.limits import add_scope, scope_of
+from geoloc_core.lmm.options import add_lmm, before_sending, img2loc_of, in_words, show_unanswered
+
+if TYPE_CHECKING:
+    from geoloc_core.answer import Answer
+    from geoloc_core.gallery import Gallery
+    from geoloc_core.prediction import Predictor, Query
+    from geoloc_core.predictors.img2loc import Img2Loc
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,14 +33,29 @@ def _parser() -> argparse.ArgumentParser:
     locate.add_argument("photo", type=Path, metavar="PHOTO")
     locate.add_argument("--gallery", metavar="G", help="name or folder of the gallery (default: as the app chooses)")
     locate.add_argument("--neighbours", type=int, metavar="K", help="neighbours reported at each end")
+    locate.add_argument(
+        "--predictor",
+        choices=predictors.names(),
+        help="knn: the most similar photos vote; img2loc: a model is asked, given their places; "
+        "geoclip: places themselves are compared with the photo (default: geoclip if the gallery is of locations, "
+        "else knn)",
+    )
+    locate.add_argument("--no-refine", action="store_true", help="geoclip: only the gallery's own locations")
+    locate.add_argument("--ten-crop", action="store_true", help="geoclip: average ten views of the photo")
     add_scope(locate)
+    add_lmm(locate)
     formats = locate.add_mutually_exclusive_group()
     for name in ("json", "geojson", "kml"):
         formats.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=f"print {name}")
     locate.set_defaults(run=_locate)
 
-    fetch = commands.add_parser("fetch", help="download the weights of an encoder")
-    fetch.add_argument("encoder", nargs="?", metavar="ENCODER", help="a preset; without one, they are listed")
+    fetch = commands.add_parser("fetch", help="download the weights of an encoder or a multimodal model")
+    fetch.add_argument(
+        "what",
+        nargs="?",
+        metavar="WHAT",
+        help="an encoder's preset, or llava:HUBNAME for a model; without it, the presets are listed",
+    )
     fetch.set_defaults(run=_fetch)
 
     galleries = commands.add_parser("galleries", help="list the galleries on this machine")
@@ -38,29 +63,83 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _locate(options: argparse.Namespace) -> None:
-    from geoloc_core.export import EXPORTS
+def _locate(options: argparse.Namespace) -> int:
     from geoloc_core.gallery import Gallery
-    from geoloc_core.gallery.catalogue import choose
-    from geoloc_core.locate import locate
+    from geoloc_core.gallery.catalogue import choose, choose_locations
+    from geoloc_core.lmm.account import Unanswered
+    from geoloc_core.locate import encoder_of, locate_query, predictor_of
     from geoloc_core.photo import WORKING_SIDE, PhotoLimits, open_photo
+    from geoloc_core.prediction import Query
+    from geoloc_core.predictors.knn import Knn
     from geoloc_core.settings import settings
 
+    if options.predictor != "img2loc" and (options.lmm or options.show_prompt):
+        raise GeolocError(
+            "Only img2loc asks a model. Add --predictor img2loc, or leave out the options about the model."
+        )
+    if options.predictor != "geoclip" and (options.no_refine or options.ten_crop):
+        raise GeolocError("Only geoclip refines and crops. Add --predictor geoclip, or leave out these options.")
     config = settings()
     photo = open_photo(options.photo, PhotoLimits(config.max_photo_bytes, config.max_photo_pixels), WORKING_SIDE)
-    path, choice = choose(options.gallery, config)
+    path, choice = (choose_locations if options.predictor == "geoclip" else choose)(options.gallery, config)
     print(f"gallery: {choice}", file=sys.stderr)
-    answer = locate(
-        photo,
-        Gallery.open(path),
-        shown=options.neighbours or config.neighbours,
-        scope=scope_of(options),
-        on_step=lambda text: print(text, file=sys.stderr),
-    )
+    gallery, shown = Gallery.open(path), options.neighbours or config.neighbours
+    query = Query(photo, lambda text: print(text, file=sys.stderr), scope_of(options))
+    if options.predictor != "img2loc":
+        if options.predictor == "geoclip":
+            predictor = _geoclip(options, gallery, shown)
+        elif options.predictor == "knn":
+            predictor = Knn(gallery, encoder_of(gallery), shown=shown)
+        else:
+            predictor = predictor_of(gallery, encoder_of(gallery), shown=shown)
+        _print(locate_query(query, predictor, gallery), options.format)
+        return 0
+    try:
+        _ask(options, query, img2loc_of(options, config, gallery, shown))
+    except Unanswered as error:
+        show_unanswered(error, as_json=options.format == "json")
+        return 1
+    return 0
+
+
+def _geoclip(options: argparse.Namespace, gallery: Gallery, shown: int) -> Predictor:
+    from geoloc_core.locate import encoder_of
+    from geoloc_core.predictors.geoclip import GeoClipPredictor
+
+    encoder = encoder_of(gallery)
+    refine, ten_crop = not options.no_refine, options.ten_crop
+    predictor = GeoClipPredictor(gallery, encoder, refine=refine, ten_crop=ten_crop, shown=shown)
+    if not (ready := predictor.availability()):
+        raise GeolocError(f"{ready.reason} {ready.remedy}")
+    return predictor
+
+
+def _ask(options: argparse.Namespace, query: Query, predictor: Img2Loc) -> None:
+    from geoloc_core.locate import locate_query
+
+    ask = predictor.ask_for(query)
+    if options.show_prompt:
+        print(ask.prompt)
+        print(f"{before_sending(predictor, ask)} Nothing has been sent.", file=sys.stderr)
+        return
+    if not (ready := predictor.availability()):
+        raise GeolocError(f"{ready.reason} {ready.remedy}")
+    print(before_sending(predictor, ask), file=sys.stderr)
+    try:
+        answer = locate_query(query, predictor, predictor.gallery)
+    except KeyboardInterrupt:
+        predictor.watch.cancelled.set()
+        raise
+    _print(answer, options.format)
+
+
+def _print(answer: Answer, form: str | None) -> None:
+    from geoloc_core.export import EXPORTS
+
     for name, choice in answer.choices.items():
-        print(f"{name}: {choice}", file=sys.stderr)
-    if options.format:
-        sys.stdout.write(EXPORTS[options.format][0](answer))
+        print(f"{name}: {harmless(str(choice))}", file=sys.stderr)
+    if form:
+        sys.stdout.write(EXPORTS[form][0](answer))
         return
     print(answer.place)
     print(f"{answer.lat:.5f}, {answer.lon:.5f}")
@@ -68,6 +147,8 @@ def _locate(options: argparse.Namespace) -> None:
     print(f"within {answer.radius_km:,.0f} km: {answer.mass:.0%} of the distribution ({state})")
     if answer.prediction.searched and str(answer.prediction.searched):
         print(answer.prediction.searched)
+    if answer.prediction.account:
+        print(in_words(answer.prediction.account))
     if answer.truth:
         print(f"the photo says {answer.truth.place}: the prediction is {answer.truth.error_km:,.1f} km off")
     if answer.synthetic:
@@ -79,20 +160,36 @@ def _fetch(options: argparse.Namespace) -> None:
 
     from geoloc_core import hub
     from geoloc_core.encoders.presets import PRESETS, hub_weights
+    from geoloc_core.lmm.local.checkpoint import FETCH_PREFIX
 
-    if not options.encoder:
+    if not options.what:
         for preset in PRESETS.values():
-            print(f"{preset.name:12} {preset.reason}")
+            print(f"{preset.name:16} {preset.reason}")
         return
-    weights = hub_weights(options.encoder)
-    with tqdm(unit="B", unit_scale=True, desc=options.encoder) as bar:
+    model = options.what.removeprefix(FETCH_PREFIX) if options.what.startswith(FETCH_PREFIX) else ""
+    weights = None if model else hub_weights(options.what)
+    if options.what in PRESETS and PRESETS[options.what].base and not _lacks_base(options.what):
+        return
+    with tqdm(unit="B", unit_scale=True, desc=options.what) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        path = hub.fetch(weights, progress)
+        path = hub.fetch(weights, progress) if weights else hub.fetch_repo(model, progress)
     print(path)
+
+
+def _lacks_base(name: str) -> bool:
+    """Whether an encoder that builds on another can use a download: its own part is here, and the other's is not."""
+    from geoloc_core.encoders import create
+    from geoloc_core.geoclip import open_geoclip
+
+    if not (own := open_geoclip(name).availability()):
+        raise GeolocError(f"{own.reason} {own.remedy}")
+    if ready := create(name).availability():
+        print(f"nothing is missing: {ready.reason}")
+    return not ready
 
 
 def _galleries(_: argparse.Namespace) -> None:

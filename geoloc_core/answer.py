@@ -92,6 +92,11 @@ class Answer:
         """Whether the gallery was searched for this answer."""
         return self.prediction.searched is not None
 
+    @property
+    def what(self) -> str:
+        """What was searched: "photos" or "locations"."""
+        return self.prediction.searched.what if self.prediction.searched else "photos"
+
     @classmethod
     def of(
         cls,

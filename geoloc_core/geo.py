@@ -152,7 +152,7 @@ class LocationDistribution:
         centres: list[int] = []
         basin = np.zeros(len(order), dtype=np.intp)
         for i in np.argsort(-heights, kind="stable"):
-            gaps = np.array([np.arccos(np.clip(ends[i] @ ends[c], -1, 1)) for c in centres]) * EARTH_RADIUS_KM
+            gaps = np.arccos(np.clip(ends[centres] @ ends[i], -1, 1)) * EARTH_RADIUS_KM
             near = gaps < self.kernel_km[order[i]] / 2
             basin[i] = int(np.argmax(near)) if near.any() else len(centres)
             if not near.any():
@@ -163,15 +163,16 @@ class LocationDistribution:
 
     def _climb(self, start: Floats, steps: int = 200) -> Floats:
         """Mean shift: every (n, 3) start moves to the density-weighted mean of the points until it rests."""
-        at = start.copy()
+        at, moving = start.copy(), np.arange(len(start))
         scale = self.weights * self._kappa**2 / -np.expm1(-2 * self._kappa)
         for _ in range(steps):
-            pull = np.exp(self._kappa * (at @ self._vectors.T - 1)) * scale
+            pull = np.exp(self._kappa * (at[moving] @ self._vectors.T - 1)) * scale
             moved = pull @ self._vectors
             moved /= np.linalg.norm(moved, axis=1, keepdims=True)
-            done = np.abs(moved - at).max() * EARTH_RADIUS_KM < 1e-3
-            at = moved
-            if done:
+            far = np.abs(moved - at[moving]).max(axis=1) * EARTH_RADIUS_KM >= 1e-4
+            at[moving] = moved
+            moving = moving[far]
+            if not len(moving):
                 break
         return at
 

@@ -10,8 +10,17 @@ from geoloc_core.gallery import Gallery
 from geoloc_core.gallery.manifest import Voting
 from geoloc_core.gallery.scope import Scope
 from geoloc_core.photo import Photo
-from geoloc_core.prediction import Prediction, Query
+from geoloc_core.prediction import Prediction, Predictor, Query
 from geoloc_core.predictors.knn import Knn
+
+
+def predictor_of(gallery: Gallery, encoder: Encoder, *, shown: int = 16, voting: Voting | None = None) -> Predictor:
+    """The predictor a gallery calls for: photos vote by `knn`, locations are compared by `geoclip`."""
+    if gallery.manifest.of_locations:
+        from geoloc_core.predictors.geoclip import GeoClipPredictor
+
+        return GeoClipPredictor(gallery, encoder, shown=shown)
+    return Knn(gallery, encoder, shown=shown, voting=voting)
 
 
 def encoder_of(gallery: Gallery) -> Encoder:
@@ -35,15 +44,14 @@ def predict(
     scope: Scope | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Prediction:
-    """Locate a photo by the gallery's nearest photos; see `predictors.knn` and, for `scope`, `gallery.scope`.
+    """Locate a photo by what is nearest in the gallery; see `predictor_of` and, for `scope`, `gallery.scope`.
 
     Raises:
         EncoderError: the encoder is not available or failed.
         FilterError: the scope's limits cannot be used with the gallery, or leave nothing.
         GalleryError: the gallery cannot be searched or was made by another encoder.
     """
-    predictor = Knn(gallery, encoder, shown=shown, voting=voting)
-    return predictor.predict(Query(photo, on_step, scope))
+    return predictor_of(gallery, encoder, shown=shown, voting=voting).predict(Query(photo, on_step, scope))
 
 
 def locate(
@@ -61,5 +69,13 @@ def locate(
         FilterError: the scope's limits cannot be used with the gallery, or leave nothing.
         GalleryError: the gallery cannot be searched.
     """
-    prediction = predict(photo, gallery, encoder_of(gallery), shown=shown, scope=scope, on_step=on_step)
-    return Answer.of(prediction, gallery, photo.exif.location)
+    return locate_query(Query(photo, on_step, scope), predictor_of(gallery, encoder_of(gallery), shown=shown), gallery)
+
+
+def locate_query(query: Query, predictor: Predictor, gallery: Gallery) -> Answer:
+    """Locate a query's photo with any predictor; the photo's EXIF position, if any, is the truth to compare with.
+
+    Raises:
+        GeolocError: as `predictor.predict`.
+    """
+    return Answer.of(predictor.predict(query), gallery, query.photo.exif.location)

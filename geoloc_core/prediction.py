@@ -16,18 +16,24 @@ from geoloc_core.geo import LocationDistribution
 from geoloc_core.status import Availability, Choice
 
 if TYPE_CHECKING:
-    from geoloc_core.encoders.base import Embeddings, Encoder
+    from geoloc_core.encoders.base import Embeddings, Encoder, Features
     from geoloc_core.gallery import Gallery, Neighbour, TwoEnded
     from geoloc_core.gallery.scope import Scope, Scoped
+    from geoloc_core.geoclip.refine import Refined
+    from geoloc_core.lmm.account import Account
     from geoloc_core.photo import Photo
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a prediction rests on: photos of the gallery, most and least similar first."""
+    """What a prediction rests on: photos or locations of the gallery, most and least similar first.
+
+    `refined` are places that were searched for beyond the gallery's, the likeliest first; empty if nothing was.
+    """
 
     nearest: tuple[Neighbour, ...] = ()
     farthest: tuple[Neighbour, ...] = ()
+    refined: tuple[Refined, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Searched:
         total: how many the gallery has.
         distinct: whether near-duplicates among the neighbours shown were collapsed.
         antihubs: how many photos that are farthest from everybody were kept from the farthest.
+        what: what the gallery's rows are.
     """
 
     limit: str
@@ -47,13 +54,14 @@ class Searched:
     total: int
     distinct: bool
     antihubs: int
+    what: str = "photos"
 
     def __str__(self) -> str:
         said = []
         if self.limit:
-            said.append(f"The search was limited: {self.limit} ({self.photos:,} of {self.total:,} photos).")
+            said.append(f"The search was limited: {self.limit} ({self.photos:,} of {self.total:,} {self.what}).")
         if self.antihubs:
-            said.append(f"Kept from the least similar: {self.antihubs:,} that are so for most photos.")
+            said.append(f"Kept from the least similar: {self.antihubs:,} that are so for most {self.what}.")
         return " ".join(said)
 
 
@@ -61,7 +69,9 @@ class Searched:
 class Prediction:
     """A predictor's answer: the distribution, its evidence, the seconds each step took, and what the model is.
 
-    `evidence` is what is shown; the voters behind the distribution may be more. `searched` says among which photos.
+    `evidence` is what is shown; the voters behind the distribution may be more. `searched` says among which photos, and
+    is None if no gallery was searched.
+    `account` is what was put to a large multimodal model and what it said, where one was asked.
     """
 
     distribution: LocationDistribution
@@ -72,6 +82,7 @@ class Prediction:
     seconds: Mapping[str, float] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     searched: Searched | None = None
+    account: Account | None = None
 
 
 class Predictor(Protocol):
@@ -104,11 +115,12 @@ class Query:
         self.scope = scope or Scope()
         self.seconds: dict[str, float] = {}
         self._on_step = on_step or (lambda _: None)
+        self._features: dict[str, Features] = {}
         self._embeddings: dict[str, Embeddings] = {}
         self._scoped: dict[str, Scoped] = {}
-        self._ends: dict[tuple[str, int], TwoEnded] = {}
-        self._neighbours: dict[tuple[str, int], Evidence] = {}
-        self._shown: dict[tuple[str, int, int], Evidence] = {}
+        self._ends: dict[tuple[str, str, int], TwoEnded] = {}
+        self._neighbours: dict[tuple[str, str, int], Evidence] = {}
+        self._shown: dict[tuple[str, str, int, int], Evidence] = {}
 
     @contextmanager
     def step(self, key: str, text: str) -> Iterator[None]:
@@ -126,12 +138,20 @@ class Query:
         Raises:
             EncoderError: the encoder is not available or failed.
         """
-        if encoder.id not in self._embeddings:
+        key = _key(encoder)
+        if key not in self._embeddings:
             with self.step("load", f"Loading the encoder {encoder.name}"):
                 encoder.load()
             with self.step("encode", "Encoding the photo"):
-                self._embeddings[encoder.id] = encoder.encode([self.photo.image])[0]
-        return self._embeddings[encoder.id]
+                self._embeddings[key] = encoder.finish(self._forward(encoder.root)[None])[0]
+        return self._embeddings[key]
+
+    def _forward(self, root: Encoder) -> Features:
+        """The root's features of the photo: one forward pass, however many encoders build on it."""
+        key = _key(root)
+        if key not in self._features:
+            self._features[key] = root.features([root.prepare(self.photo.image)])[0]
+        return self._features[key]
 
     def neighbours(self, gallery: Gallery, encoder: Encoder, k: int) -> Evidence:
         """The `k` nearest and `k` farthest photos within the scope, searched once in a single pass.
@@ -141,9 +161,9 @@ class Query:
             FilterError: the scope's limits cannot be used with this gallery, or leave nothing.
             GalleryError: the gallery cannot be searched or was made by another encoder.
         """
-        key = (str(gallery.path), k)
+        key = (str(gallery.path), _key(encoder), k)
         if key not in self._neighbours:
-            ends = self._two_ended(gallery, encoder, k)
+            ends = self.two_ended(gallery, encoder, k)
             self._neighbours[key] = Evidence(gallery.neighbours(ends.nearest), gallery.neighbours(ends.farthest))
         return self._neighbours[key]
 
@@ -153,9 +173,9 @@ class Query:
         Raises:
             As `neighbours`.
         """
-        key = (str(gallery.path), k, of)
+        key = (str(gallery.path), _key(encoder), k, of)
         if key not in self._shown:
-            ends = self._two_ended(gallery, encoder, max(k, of))
+            ends = self.two_ended(gallery, encoder, max(k, of))
             with self.step("search", "Telling duplicates apart"):
                 near, far = self._within(gallery).shown(self.embedding(encoder), ends, k)
             self._shown[key] = Evidence(near, far)
@@ -169,7 +189,7 @@ class Query:
         """
         within, scope = self._within(gallery), self.scope
         limit = str(scope.where) if scope.where else ""
-        return Searched(limit, within.count, len(gallery), scope.distinct, len(within.hubs))
+        return Searched(limit, within.count, len(gallery), scope.distinct, len(within.hubs), _what(gallery))
 
     def _within(self, gallery: Gallery) -> Scoped:
         key = str(gallery.path)
@@ -181,12 +201,25 @@ class Query:
                 self._scoped[key] = self.scope.open(gallery)
         return self._scoped[key]
 
-    def _two_ended(self, gallery: Gallery, encoder: Encoder, k: int) -> TwoEnded:
-        key = (str(gallery.path), k)
+    def two_ended(self, gallery: Gallery, encoder: Encoder, k: int) -> TwoEnded:
+        """Rows and similarities of the `k` nearest and farthest within the scope, searched once in a single pass.
+
+        Raises:
+            As `neighbours`.
+        """
+        key = (str(gallery.path), _key(encoder), k)
         if key not in self._ends:
             gallery.check_encoder(encoder.id)
             within = self._within(gallery)
             vector = self.embedding(encoder)
-            with self.step("search", f"Searching {within.count:,} photos for the nearest and the farthest"):
+            with self.step("search", f"Searching {within.count:,} {_what(gallery)} for the nearest and the farthest"):
                 self._ends[key] = within.search(vector, k)
         return self._ends[key]
+
+
+def _key(encoder: Encoder) -> str:
+    return f"{encoder.name}\n{encoder.id}"  # equal ids can still be other views of the photo
+
+
+def _what(gallery: Gallery) -> str:
+    return "locations" if gallery.manifest.of_locations else "photos"

@@ -13,7 +13,7 @@ from index_builder.embedding.engines.local import LocalEngine
 from index_builder.embedding.listing import SourceAsked, list_source
 from index_builder.embedding.running import Options, embed_all
 from index_builder.embedding.work import open_work, remove_work
-from index_builder.gallery.append import AppendReport, append
+from index_builder.gallery.append import AppendReport, append, refuse_locations
 from index_builder.gallery.publish import Provenance
 
 
@@ -37,7 +37,9 @@ def append_source(options: AppendOptions) -> AppendReport:
     Raises:
         GeolocError: the gallery, the source or the encoder cannot be used; what is done is kept in the work folder.
     """
-    encoder = read_manifest(options.gallery).encoder
+    manifest = read_manifest(options.gallery)
+    refuse_locations(options.gallery, manifest)
+    encoder = manifest.encoder
     path = options.gallery.absolute().with_name(f".{options.gallery.absolute().name}.append.work")
     if options.restart:
         throw_away(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +11,11 @@ from tqdm import tqdm
 
 
 def interval() -> float:
-    """Seconds between two drawings of a bar: often where somebody looks, seldom in a log."""
-    return 0.1 if sys.stderr.isatty() else 30.0
+    """Seconds between two drawings of a bar: often where somebody looks, seldom in a log.
+
+    `GEOLOC_PROGRESS_S` is set by a program that reads along, such as the app.
+    """
+    return 0.1 if sys.stderr.isatty() else float(os.environ.get("GEOLOC_PROGRESS_S", "30"))
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import streamlit as st
 from geoloc_core.encoders import create, names
 from geoloc_core.encoders.presets import PRESETS
 from geoloc_core.errors import GeolocError
-from geoloc_core.gallery.catalogue import STARTER, Listed, default_gallery, find_galleries, readiness
+from geoloc_core.gallery.catalogue import STARTER, STARTER_LOCATIONS, Listed, default_gallery, find_galleries, readiness
 from geoloc_core.gallery.manifest import Manifest
 from geoloc_core.settings import settings
 from geoloc_core.status import Availability
 from pages.parts import frame
 from pages.parts.fetching import fetch_panel
+from pages.parts.locations import locations_panel
 from pages.parts.text import message, plain
 
 
@@ -36,6 +37,7 @@ def _galleries() -> None:
     for entry in listed:
         with cells.cell():
             _gallery(entry, why.reason if entry == first else "")
+    locations_panel(listed)
     with st.expander("Add a gallery of your own photos", icon=":material/add_photo_alternate:"):
         st.markdown("From a folder of photos that carry GPS, or a CSV with the columns `file`, `lat` and `lon`:")
         st.code("python -m index_builder build PHOTOS --out GALLERY --encoder im2gps", language="bash")
@@ -55,21 +57,22 @@ def _gallery(entry: Listed, first_because: str) -> None:
         if first_because:
             st.badge("used first", icon=":material/star:", color="blue", help=plain(first_because))
         if facts and facts.synthetic:
-            st.badge("drawn photos", icon=":material/palette:", color="orange")
+            st.badge("drawn world" if entry.locations else "drawn photos", icon=":material/palette:", color="orange")
     if entry.bare:
         st.caption("For location encoders such as GeoCLIP's. Photos cannot be compared with it.")
     elif not ready:
         st.warning(message(f"{ready.reason} {ready.remedy}"), icon=":material/warning:")
     if facts:
         _facts(facts)
-    if entry.path == STARTER:
-        st.caption("Starter gallery of drawn photos: its answers mean nothing for real photos.")
+    if entry.path in (STARTER, STARTER_LOCATIONS):
+        what = "Places for a small GeoCLIP trained on" if entry.locations else "Starter gallery of"
+        st.caption(f"{what} drawn photos: its answers mean nothing for real photos.")
 
 
 def _facts(facts: Manifest) -> None:
     """What the gallery says of itself."""
     told = [
-        f"{facts.count:,} photos" if facts.encoder else f"{facts.count:,} locations",
+        f"{facts.count:,} {'locations' if facts.of_locations else 'photos'}",
         *([f"encoder {facts.encoder.name}"] if facts.encoder else []),
         f"licence: {facts.licence or 'not said'}",
         f"made {facts.created:%d %B %Y}",

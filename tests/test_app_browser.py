@@ -109,6 +109,7 @@ def test_the_first_visit_may_be_a_deep_link(open_page: Visit, tmp_path: Path, pa
     [
         ("about", "About Geoloc"),
         ("galleries", "Galleries and models"),
+        ("text_map", "Where on Earth does it look like that?"),
         ("", "Where in the world was this photo taken?"),
     ],
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from geoloc_core.errors import EncoderMismatch, GalleryDamaged, GalleryMissing
 from geoloc_core.gallery import Gallery
-from geoloc_core.gallery.catalogue import STARTER, choose, default_gallery, find_galleries
+from geoloc_core.gallery.catalogue import STARTER, STARTER_LOCATIONS, choose, default_gallery, find_galleries
 from geoloc_core.gallery.manifest import NAME, read_manifest
 from geoloc_core.gallery.search import two_ended
 from geoloc_core.settings import Settings
@@ -230,7 +230,7 @@ def test_catalogue_lists_whole_and_broken_galleries(small_gallery: Path, tmp_pat
     (tmp_path / "half" / NAME).unlink()
     (tmp_path / ".good.building-1").mkdir()
     listed = {entry.name: entry for entry in find_galleries(Settings(galleries=tmp_path))}
-    assert set(listed) == {"good", "half", STARTER.name}
+    assert set(listed) == {"good", "half", STARTER.name, STARTER_LOCATIONS.name}
     assert listed["good"].manifest == read_manifest(small_gallery)
     assert "did not finish" in listed["half"].problem
 

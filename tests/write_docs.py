@@ -45,7 +45,7 @@ def settings() -> str:
         "|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
-        default = _FOLDERS.get(name) or (f"`{field.default}`" if field.default is not None else "–")
+        default = _FOLDERS.get(name) or (f"`{field.default}`" if field.default not in (None, "") else "–")
         lines.append(f"| `{name}` | {default} | {field.description} |")
     return "\n".join(lines) + "\n"
 

@@ -1,7 +1,8 @@
 """Encoders: image -> embedding. One file an encoder kind; `presets` names the ones worth choosing.
 
 An encoder is written `NAME` (a preset, or a folder under `settings().checkpoints`), `open_clip:MODEL/TAG` (any
-pretrained pair open_clip knows) or `open_clip:FOLDER` (a local checkpoint in the layout open_clip saves).
+pretrained pair open_clip knows), `open_clip:FOLDER` (a local checkpoint in the layout open_clip saves) or
+`geoclip:FOLDER` (a GeoCLIP that `geoclip.save` wrote).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from geoloc_core.status import Choice
 
 __all__ = ["Embeddings", "Encoder", "best_available", "create", "for_id", "names"]
 
-_PREFIX = "open_clip:"
+_PREFIX, _GEOCLIP = "open_clip:", "geoclip:"
 
 
 _made: dict[str, Encoder] = {}
@@ -88,14 +89,20 @@ def names() -> tuple[str, ...]:
 
 
 def _make(name: str) -> Encoder:
+    from geoloc_core.encoders.geoclip import GeoClipEncoder
     from geoloc_core.encoders.im2gps import Im2Gps
     from geoloc_core.encoders.open_clip import OpenClip
     from geoloc_core.encoders.presets import PRESETS, local_checkpoint, pretrained
+    from geoloc_core.geoclip import open_geoclip
 
-    if preset := PRESETS.get(name):
+    if (preset := PRESETS.get(name)) and preset.base:
+        return GeoClipEncoder(name, open_geoclip(name))
+    if preset:
         return OpenClip(name, preset.source) if preset.source else Im2Gps()
     if name in _local_names():
         return OpenClip(name, local_checkpoint(settings().checkpoints / name))
+    if name.startswith(_GEOCLIP):
+        return GeoClipEncoder(name, open_geoclip(str(Path(name.removeprefix(_GEOCLIP)).expanduser().absolute())))
     what = name.removeprefix(_PREFIX)
     if what and what != name:
         if what.startswith((".", "/", "~", "\\")) or Path(what).is_dir():
@@ -107,7 +114,7 @@ def _make(name: str) -> Encoder:
     guess = f" Did you mean {close[0]}?" if close else ""
     raise EncoderError(
         f"There is no encoder {name!r}.{guess} "
-        f"Choose one of {', '.join(names())}, open_clip:MODEL/TAG or open_clip:FOLDER."
+        f"Choose one of {', '.join(names())}, open_clip:MODEL/TAG, open_clip:FOLDER or geoclip:FOLDER."
     )
 
 

@@ -1,7 +1,8 @@
 """The seam between encoders and everything that uses them.
 
 Encoding has two halves, so that a builder can work ahead of the device: `prepare`, for any number of reader threads,
-and `embed`, for whoever holds the device. `encode` is one after the other.
+and `embed`, for whoever holds the device. `encode` is one after the other. `embed` in turn is `features`, the forward
+pass, and `finish`, what follows it; encoders with the same `root` can share the first.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 READ_MARGIN = 3  # a photo read at this many times `Encoder.side` is embedded as the whole photo is: cosine >= 0.999
 Embeddings = NDArray[np.float32]
+Features = NDArray[np.float32]  # what a forward pass gives, before it is brought to unit length
 Prepared = NDArray[Any]  # one photo as `embed` of the same encoder takes it: small, and free to go between processes
 
 
@@ -33,6 +35,15 @@ class Encoder(Protocol):
 
         Raises:
             WeightsMissing: the weights that would be pinned are not on this machine.
+        """
+        ...
+
+    @property
+    def root(self) -> Encoder:
+        """The encoder whose forward pass this one begins with: itself, unless it builds on another.
+
+        Raises:
+            EncoderError: there is no such encoder.
         """
         ...
 
@@ -85,8 +96,26 @@ class Encoder(Protocol):
         """
         ...
 
+    def features(self, prepared: Sequence[Prepared]) -> Features:
+        """(n, f) float32 of the `root`'s forward pass, from n >= 1 prepared photos, in batches that fit the device.
+
+        Raises:
+            WeightsMissing: the weights are not on this machine.
+            EncoderError: they cannot be used.
+        """
+        ...
+
+    def finish(self, features: Features) -> Embeddings:
+        """(n, f) features of the `root` to (n, d) float32 with unit rows.
+
+        Raises:
+            WeightsMissing: the weights are not on this machine.
+            EncoderError: they cannot be used, or the features are no numbers.
+        """
+        ...
+
     def embed(self, prepared: Sequence[Prepared]) -> Embeddings:
-        """(n, d) float32 with unit rows, from n >= 1 prepared photos, in batches that fit the device.
+        """`finish` of `features`: (n, d) float32 with unit rows, from n >= 1 prepared photos.
 
         Raises:
             WeightsMissing: the weights are not on this machine.

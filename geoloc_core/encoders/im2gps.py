@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_core.encoders.base import Embeddings, Prepared
+from geoloc_core.encoders.base import Embeddings, Features, Prepared
 from geoloc_core.status import Availability, Choice
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ class Im2Gps:
     side, dim, batch = _SIDE, 1024, 64
 
     @property
+    def root(self) -> Im2Gps:
+        """Itself."""
+        return self
+
+    @property
     def choices(self) -> Mapping[str, Choice]:
         """Where it runs: numpy on the CPU."""
         return {"device": Choice("cpu", "im2gps is a few small matrix products")}
@@ -60,9 +65,17 @@ class Im2Gps:
         """The whole descriptor, (1024,) float32: there is no device to wait for."""
         return describe(_lab(image))
 
+    def features(self, prepared: Sequence[Prepared]) -> Features:
+        """(n, 1024) float32, the descriptors, which have unit length already."""
+        return np.array(prepared, dtype=np.float32).reshape(-1, self.dim)
+
+    def finish(self, features: Features) -> Embeddings:
+        """The same."""
+        return features
+
     def embed(self, prepared: Sequence[Prepared]) -> Embeddings:
         """(n, 1024) float32 with unit rows, from n descriptors."""
-        return np.array(prepared, dtype=np.float32).reshape(-1, self.dim)
+        return self.features(prepared)
 
     def encode(self, images: Sequence[Image]) -> Embeddings:
         """(n, 1024) float32 with unit rows, from n images of any size and mode."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geoloc_core.encoders.base import Embeddings, Prepared
+from geoloc_core.encoders.base import Embeddings, Features, Prepared
 from geoloc_core.encoders.checkpoints import Preprocess, Source, encoder_id
 from geoloc_core.encoders.device import choose_batch, choose_device, choose_dtype
 from geoloc_core.encoders.pixels import Scale, resizer
@@ -56,6 +56,11 @@ class OpenClip:
             EncoderError: the checkpoint's description cannot be read.
         """
         return self._loaded_id or encoder_id(self.source)
+
+    @property
+    def root(self) -> OpenClip:
+        """Itself."""
+        return self
 
     @property
     def choices(self) -> Mapping[str, Choice]:
@@ -123,7 +128,7 @@ class OpenClip:
         device, precision = self._choices["device"].value, _PRECISION[self._choices["dtype"].value]
         try:
             # A token text tower: the real one is never asked, can be half of the memory, and some fetch files
-            with _no_false_alarm():
+            with no_false_alarm():
                 model = open_clip.create_model(
                     name, load_weights=False, precision=precision, device=device, text_cfg=_NO_TEXT, **options
                 )
@@ -132,7 +137,7 @@ class OpenClip:
             if isinstance(error, torch.OutOfMemoryError):
                 raise EncoderError(f"{self.name} does not fit into {device}'s memory. Set GEOLOC_DEVICE=cpu.") from None
             raise EncoderError(
-                f"{weights} cannot be loaded as {self.name}: {_first_line(error)}. Fetch or save it again."
+                f"{weights} cannot be loaded as {self.name}: {first_line(error)}. Fetch or save it again."
             ) from error
         actual = Preprocess.from_open_clip(model.visual.preprocess_cfg)
         if actual != described:
@@ -162,11 +167,20 @@ class OpenClip:
         return self._resizer(image)
 
     def embed(self, prepared: Sequence[Prepared]) -> Embeddings:
-        """(n, d) float32 with unit rows, from n >= 1 prepared photos; fewer at once where they do not fit into memory.
+        """(n, d) float32 with unit rows, from n >= 1 prepared photos.
 
         Raises:
             WeightsMissing: the weights are not on this machine.
             EncoderError: they cannot be used, one photo does not fit, or the model answered with no number.
+        """
+        return self.finish(self.features(prepared))
+
+    def features(self, prepared: Sequence[Prepared]) -> Features:
+        """(n, d) float32 of any length, from n >= 1 prepared photos; fewer at once where they do not fit into memory.
+
+        Raises:
+            WeightsMissing: the weights are not on this machine.
+            EncoderError: they cannot be used, or one photo does not fit.
         """
         import torch
 
@@ -181,14 +195,21 @@ class OpenClip:
                 else:
                     features.append(answer)
                     at += len(some)
-            rows = torch.cat(features).float().cpu().numpy()  # the first wait for a GPU: it works through all batches
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+            return torch.cat(features).float().cpu().numpy()  # the first wait for a GPU: it works through all batches
+
+    def finish(self, features: Features) -> Embeddings:
+        """(n, d) features at unit length.
+
+        Raises:
+            EncoderError: they are no numbers.
+        """
+        lengths = np.linalg.norm(features, axis=1, keepdims=True)
         if not (np.isfinite(lengths) & (lengths > 0)).all():
             raise EncoderError(
                 f"{self.name} answered with values that are no numbers (in {self._choices['dtype'].value}). "
                 "Set GEOLOC_DTYPE=float32; if that does not help, the checkpoint is damaged: fetch it again."
             )
-        return np.asarray(rows / lengths)
+        return np.asarray(features / lengths)
 
     def _answer(self, model: Any, some: Sequence[Prepared]) -> torch.Tensor | None:
         """(n, d) on the device, perhaps still being calculated; None if the photos do not fit into its memory."""
@@ -256,7 +277,7 @@ def _read_image_tower(weights: Path) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
-def _no_false_alarm() -> Iterator[None]:
+def no_false_alarm() -> Iterator[None]:
     """Silence open_clip's warning that the model has random weights: they follow at once."""
     root = logging.getLogger()
 
@@ -270,7 +291,7 @@ def _no_false_alarm() -> Iterator[None]:
         root.removeFilter(keep)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The gist of an error of torch, safetensors or open_clip, short enough for a person."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines[:2]) if lines else type(error).__name__

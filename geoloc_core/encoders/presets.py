@@ -16,7 +16,7 @@ from geoloc_core.paths import ASSETS
 
 @dataclass(frozen=True)
 class Preset:
-    """An encoder with a name, and why one would choose it."""
+    """An encoder with a name, and why one would choose it. `base` is the preset that it builds on, if any."""
 
     name: str
     title: str
@@ -25,6 +25,7 @@ class Preset:
     dim: int
     source: Source | None = None
     download_bytes: int = 0
+    base: str = ""
 
     @property
     def hub(self) -> HubWeights | None:
@@ -100,7 +101,26 @@ _ALL = (
         dim=1024,
     ),
 )
-PRESETS = {preset.name: preset for preset in _ALL}
+_ON_CLIP = Preset(
+    name="geoclip",
+    title="GeoCLIP",
+    reason=(
+        "CLIP ViT-L/14 brought into one space with places, so that a photo can be compared with bare coordinates; for "
+        "galleries of locations. Its own weights come with the package geoclip."
+    ),
+    licence="MIT",
+    dim=512,
+    base="clip-l14",
+)
+_ON_STARTER = Preset(
+    name="geoclip-starter",
+    title="GeoCLIP starter (trained on the Atlas)",
+    reason="The same architecture, small, over the starter encoder; its answers mean nothing for real photos.",
+    licence="Apache-2.0",
+    dim=128,
+    base="starter",
+)
+PRESETS = {preset.name: preset for preset in (*_ALL, _ON_CLIP, _ON_STARTER)}
 
 
 def hub_weights(name: str) -> HubWeights:
@@ -110,6 +130,7 @@ def hub_weights(name: str) -> HubWeights:
         EncoderError: there is no such encoder, or nothing to fetch for it.
     """
     if preset := PRESETS.get(name):
+        preset = PRESETS[preset.base] if preset.base else preset
         if not preset.hub:
             raise EncoderError(f"The encoder {name} has nothing to fetch: it is ready as it is.")
         return preset.hub

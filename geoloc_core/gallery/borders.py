@@ -1,4 +1,4 @@
-"""Which of a million points lie in a country: as `places` answers for one, by boxes first and outlines second."""
+"""Which of a million points lie in a country or on land: as `places` answers for one, boxes first, outlines second."""
 
 from __future__ import annotations
 
@@ -74,6 +74,17 @@ def rows_in_country(points: Floats, code: str) -> NDArray[np.int64]:
         close = np.unique(boxes.query(shapely_points(points[some][:, ::-1]))[0])
         found.append(some[close][_inside(atlas, points[some[close]], code)])
     return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def on_land(points: Floats) -> NDArray[np.bool_]:
+    """Whether each of (n, 2) degrees (lat, lon) lies on land as `places` draws it; shores and islets at sea do not."""
+    from shapely import points as shapely_points
+
+    found = np.zeros(len(points), bool)
+    for at in range(0, len(points), _BLOCK):
+        rows = gazetteer()._tree.query(shapely_points(points[at : at + _BLOCK, ::-1]), predicate="intersects")[0]
+        found[at + rows] = True
+    return found
 
 
 def _inside(atlas: Gazetteer, points: Floats, code: str) -> NDArray[np.bool_]:

@@ -1,8 +1,8 @@
 """manifest.json: what a gallery claims to be. Read as hostile, written last.
 
 A gallery is a folder of shards: `vectors-00000.npy` (n, d) float16 with unit rows beside `rows-00000.parquet` (id, lat,
-lon and the source's columns) and optionally `thumbnails-00000.zip`, all with the same order of rows. A gallery of bare
-locations has rows only.
+lon and the source's columns) and optionally `thumbnails-00000.zip`, all with the same order of rows. A gallery of
+locations holds coordinates without photos: its vectors are a location encoder's, and a bare one has rows only.
 """
 
 from __future__ import annotations
@@ -105,6 +105,7 @@ class NearIndex(_Strict):
 class Manifest(_Strict):
     """The gallery's facts.
 
+    `rows` says what a row is: a photo, or a location whose vector a location encoder made of the coordinates alone.
     `synthetic` marks photos that were drawn, whose answers mean nothing for real photos. `voting` is there if somebody
     measured, on photos outside the gallery, how its photos vote best. `encoder` is None and `dim` 0 for bare locations.
     `reasons` counts the source's entries that gave no row, by reason; the file `unused` lists them. `recipe` is the
@@ -117,6 +118,7 @@ class Manifest(_Strict):
     encoder: EncoderRef | None
     dim: int = Field(ge=0, le=65_536)
     count: int = Field(ge=1)
+    rows: Literal["photos", "locations"] = "photos"
     shards: tuple[Shard, ...] = Field(min_length=1)
     files: dict[FileName, File]
     source: str = Field("", max_length=2_000)
@@ -140,11 +142,18 @@ class Manifest(_Strict):
         embedded = self.encoder is not None
         if embedded != (self.dim > 0) or any(embedded != (shard.vectors is not None) for shard in self.shards):
             raise ValueError("encoder, dim and vectors go together: all of them, or none for bare locations")
+        if self.rows == "locations" and any(shard.thumbnails for shard in self.shards):
+            raise ValueError("locations have no thumbnails")
         named = [name for shard in self.shards for name in (shard.vectors, shard.rows, shard.thumbnails)]
         for name in (*named, self.unused, self.near and self.near.file):
             if name is not None and name not in self.files:
                 raise ValueError(f"no size and checksum for {name}")
         return self
+
+    @property
+    def of_locations(self) -> bool:
+        """Whether its rows are coordinates without photos, with vectors or bare."""
+        return self.rows == "locations" or self.encoder is None
 
     @property
     def made_with(self) -> EncoderRef:
@@ -163,6 +172,7 @@ class Manifest(_Strict):
     def to_json(self) -> str:
         """The text of manifest.json."""
         unsaid = {name for name in _UNSAID_IF_EMPTY if not getattr(self, name)}
+        unsaid |= {"rows"} if self.rows == "photos" else set()
         return json.dumps(self.model_dump(mode="json", exclude=unsaid), indent=1, ensure_ascii=False) + "\n"
 
 

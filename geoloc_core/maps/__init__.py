@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from geoloc_core.maps.base import OfflineMap, Theme
+    from geoloc_core.maps.scores import score_map, world_heat
     from geoloc_core.maps.tiles import TILE_LAYERS, TileLayer
     from geoloc_core.maps.views import Marker, PredictionView, neighbour_map, prediction_map
 
 _HOME = {
     "OfflineMap": "base",
     "Theme": "base",
+    "score_map": "scores",
+    "world_heat": "scores",
     "TILE_LAYERS": "tiles",
     "TileLayer": "tiles",
     "Marker": "views",
@@ -38,6 +41,8 @@ __all__ = [
     "TileLayer",
     "neighbour_map",
     "prediction_map",
+    "score_map",
+    "world_heat",
 ]
 
 

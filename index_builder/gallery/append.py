@@ -108,6 +108,7 @@ def append(
 def _surveyed(
     gallery: Path, old: Manifest, embeddings: Path, encoder: EncoderRef | None, drop: bool, id_prefix: str
 ) -> Survey:
+    refuse_locations(gallery, old)
     bare = old.encoder is None
     pairs = find_tables(embeddings) if bare else find_pairs(embeddings)
     judged = survey(pairs, encoder, drop_duplicates=drop, known=_known(gallery, old), id_prefix=id_prefix)
@@ -121,6 +122,19 @@ def _surveyed(
             f"{judged.encoder.id} ({judged.dim}). Embed the photos with {old.made_with.name}."
         )
     return judged
+
+
+def refuse_locations(gallery: Path, manifest: Manifest) -> None:
+    """Refuse to add to a gallery whose vectors are of coordinates alone.
+
+    Raises:
+        EncoderMismatch: it is one.
+    """
+    if manifest.rows == "locations" and manifest.encoder is not None:
+        raise EncoderMismatch(
+            f"{gallery} holds locations that a location encoder embedded, so no photo can be added. "
+            "Make it again with `geoclip`, from a table that has all of them."
+        )
 
 
 def _write(

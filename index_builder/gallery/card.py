@@ -161,7 +161,8 @@ def hub_licence(text: str) -> str | None:
 
 
 def _facts(manifest: Manifest, columns: Mapping[str, Counter[str]], countries: Counter[str]) -> str:
-    what = "photos" if manifest.encoder else "bare locations, without embeddings"
+    what = "locations" if manifest.of_locations else "photos"
+    what = what if manifest.encoder else "bare locations, without embeddings"
     authors = _number(columns["author"])
     land = len([name for name in countries if name not in ("", "open sea")])
     rows = [

@@ -61,7 +61,8 @@ def _gallery_lines(path: Path) -> Iterator[str]:
     if about.encoder is None:
         yield f"{about.count:,} bare locations, for location encoders such as GeoCLIP's"
     else:
-        yield f"{about.count:,} photos, encoder {about.encoder.name} ({about.encoder.id}), {about.dim:,} numbers each"
+        what = "locations" if about.of_locations else "photos"
+        yield f"{about.count:,} {what}, encoder {about.encoder.name} ({about.encoder.id}), {about.dim:,} numbers each"
     size = sum(file.bytes for file in about.files.values())
     yield f"{size / 1e6:,.1f} MB, made {about.created:%Y-%m-%d} by {about.software}"
     if about.source or about.licence:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ class Provenance:
     synthetic: bool = False
     created: datetime | None = None
     voting: Voting | None = None
+    rows: Literal["photos", "locations"] = "photos"
 
 
 class GalleryWriter:
@@ -126,6 +127,7 @@ class GalleryWriter:
             encoder=self.encoder,
             dim=self.rows.dim,
             count=self.rows.count,
+            rows=about.rows,
             shards=tuple(self.rows.shards),
             files=files,
             source=about.source,

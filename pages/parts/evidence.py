@@ -20,6 +20,7 @@ _STEPS = {
     "encode": "Encoding the photo",
     "search": "Searching",
     "ask": "Asking the model",
+    "refine": "Searching around the likeliest places",
     "predict": "Weighing",
 }
 
@@ -29,9 +30,9 @@ def neighbour_table(now: Work) -> None:
     answer = now.answer
     assert answer is not None
     heading, switch = st.columns([1, 1], vertical_alignment="center")
-    heading.subheader("The photos behind the answer", anchor=False)
+    heading.subheader(f"The {answer.what} behind the answer", anchor=False)
     end = switch.segmented_control(
-        "Which photos", list(_ENDS), format_func=_ENDS.__getitem__, default="nearest", required=True, key="end",
+        f"Which {answer.what}", list(_ENDS), format_func=_ENDS.__getitem__, default="nearest", required=True, key="end",
         label_visibility="collapsed",
     )  # fmt: skip
     seen = answer.nearest if end == "nearest" else answer.farthest
@@ -80,12 +81,13 @@ def how_it_came(answer: Answer, now: Work) -> None:
     with st.expander("How this answer came about", icon=":material/account_tree:"):
         gallery, model = st.columns(2, gap="medium")
         made = now.gallery.manifest.created if now.gallery else None
+        drawn = ", drawn, not taken" if answer.synthetic else ""
         gallery.markdown("**Gallery**")
         gallery.markdown(
             _list(
                 [
                     ("Name", f"{answer.gallery_title or answer.gallery_name} ({answer.gallery_name})"),
-                    ("Photos", f"{answer.gallery_size:,}{', drawn, not taken' if answer.synthetic else ''}"),
+                    (answer.what.capitalize(), f"{answer.gallery_size:,}{drawn}"),
                     ("From", answer.gallery_source or "not said"),
                     ("Licence", answer.gallery_licence or "not said"),
                     ("Made", f"{made:%d %B %Y}" if made else "not said"),
@@ -115,7 +117,7 @@ def _row(seen: SeenNeighbour, picture: str | None) -> dict[str, object]:
         "Place": str(seen.place),
         "From the prediction": round(seen.distance_km),
         "Similarity": near.similarity,
-        "Alike": f"{near.stands_for:,} photos" if near.stands_for > 1 else "",
+        "Alike": f"{near.stands_for:,}" if near.stands_for > 1 else "",
         "Author": _said(near.columns.get("author")),
         "Licence": _said(near.columns.get("licence")),
     }

@@ -42,7 +42,7 @@ def options() -> Options:
         shown = st.slider(
             "Neighbours shown", 4, 32, min(max(config.neighbours, 4), 32), key="shown", persist_state="session"
         )
-        voting = _voting(entry)
+        voting = None if entry.locations else _voting(entry)
         tiles = st.selectbox(
             "Online map layer", [_NO_TILES, *(layer.name for layer in TILE_LAYERS)],
             key="tiles", persist_state="session",
@@ -102,7 +102,7 @@ def _gallery_choice() -> tuple[Listed, Choice]:
         format_func=lambda path: _label(listed[path]),
         key="gallery",
         persist_state="session",
-        help="The photos that the answer is drawn from.",
+        help="The photos that the answer is drawn from, or the places that GeoCLIP compares the photo with.",
     )
     entry = listed[chosen]
     if entry != first:
@@ -124,4 +124,4 @@ def _who_answers(entry: Listed, because: Choice) -> None:
 def _label(entry: Listed) -> str:
     if entry.manifest is None:
         return f"{entry.name} (cannot be used)"
-    return f"{entry.manifest.title or entry.name} · {entry.manifest.count:,} photos"
+    return f"{entry.manifest.title or entry.name} · {entry.manifest.count:,} {entry.manifest.rows}"

@@ -17,6 +17,7 @@ _FORMATS = {"json": "JSON", "geojson": "GeoJSON", "kml": "KML"}
 _CAPTIONS = {
     "knn": "Most likely place",
     "img2loc": "Most likely place, says the model",
+    "geoclip": "Most likely place, by GeoCLIP",
     "alone": "Most likely place, by retrieval alone",
 }
 
@@ -55,7 +56,7 @@ def _ends(now: Work, answer: Answer, tiles: str) -> None:
     for cell, end in zip(st.columns(len(there), gap="small") if there else (), there, strict=True):
         with cell.container(border=True):
             seen = answer.nearest if end == "nearest" else answer.farthest
-            st.subheader(f"{len(seen)} {ends[end]} photos", anchor=False)
+            st.subheader(f"{len(seen)} {ends[end]} {answer.what}", anchor=False)
             drawing.neighbours(now, end, tiles)
             st.caption(_ends_in_words(answer, end))
     if there:
@@ -98,7 +99,7 @@ def _headline(answer: Answer, alone: bool) -> None:
 
 def _gallery_badges(answer: Answer) -> None:
     st.badge(
-        plain(answer.gallery_title or answer.gallery_name) + f" · {answer.gallery_size:,} photos",
+        plain(answer.gallery_title or answer.gallery_name) + f" · {answer.gallery_size:,} {answer.what}",
         icon=":material/palette:" if answer.synthetic else ":material/collections_bookmark:",
         color="orange" if answer.synthetic else "blue",
         help=plain(f"The gallery that was searched: {answer.choices['gallery'].reason}. {answer.gallery_source}"),
@@ -108,7 +109,7 @@ def _gallery_badges(answer: Answer) -> None:
             plain(answer.prediction.model.split(" over ")[0]),
             icon=":material/memory:",
             color="gray",
-            help="The encoder that compared the photos: the one this gallery was made with.",
+            help=f"The encoder that compared the photo with the {answer.what}: the one this gallery was made with.",
         )
 
 
@@ -162,7 +163,7 @@ def _ends_in_words(answer: Answer, end: str) -> str:
     first, away = seen[0], sorted(item.distance_km for item in seen)
     most = "most" if end == "nearest" else "least"
     return (
-        f"Number 1, the {most} similar, is from {plain(first.place.short)} "
+        f"Number 1, the {most} similar, is {'from' if answer.what == 'photos' else 'at'} {plain(first.place.short)} "
         f"(similarity {first.neighbour.similarity:.2f}). "
         f"They lie {km(away[0])} to {km(away[-1])} from the prediction."
     )
