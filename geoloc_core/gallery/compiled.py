@@ -93,11 +93,14 @@ def score_codes(
 
     The query's numbers times the steps are (d,) int16 multiples of `unit`; `base` is its product with the centres.
     """
+    totals = np.zeros(len(codes), np.int32)  # a loop of their own: beside the floats below, it would not be vectorised
     for i in range(len(codes)):
         if wanted[i]:
             total = np.int32(0)
             for j in range(codes.shape[1]):
                 total += np.int32(codes[i, j]) * np.int32(weights[j])
-            middle, off = base + unit * total, length * lost[i]
-            low[i] = middle - off
-            high[i] = middle + off
+            totals[i] = total
+    for i in range(len(codes)):
+        middle, off = base + unit * totals[i], length * lost[i]
+        low[i] = middle - off
+        high[i] = middle + off
