@@ -66,8 +66,8 @@ def _parser() -> argparse.ArgumentParser:
 def _locate(options: argparse.Namespace) -> int:
     from geoloc_core.gallery import Gallery
     from geoloc_core.gallery.catalogue import choose, choose_locations
-    from geoloc_core.lmm.account import Unanswered
-    from geoloc_core.locate import encoder_of, locate_query, predictor_of
+    from geoloc_core.lmm.unanswered import Unanswered
+    from geoloc_core.locate import encoder_of, locate_query
     from geoloc_core.photo import WORKING_SIDE, PhotoLimits, open_photo
     from geoloc_core.prediction import Query
     from geoloc_core.predictors.knn import Knn
@@ -91,7 +91,7 @@ def _locate(options: argparse.Namespace) -> int:
         elif options.predictor == "knn":
             predictor = Knn(gallery, encoder_of(gallery), shown=shown)
         else:
-            predictor = predictor_of(gallery, encoder_of(gallery), shown=shown)
+            predictor = predictors.for_gallery(gallery, encoder_of(gallery), shown=shown)
         _print(locate_query(query, predictor, gallery), options.format)
         return 0
     try:

@@ -11,16 +11,7 @@ from geoloc_core.gallery.manifest import Voting
 from geoloc_core.gallery.scope import Scope
 from geoloc_core.photo import Photo
 from geoloc_core.prediction import Prediction, Predictor, Query
-from geoloc_core.predictors.knn import Knn
-
-
-def predictor_of(gallery: Gallery, encoder: Encoder, *, shown: int = 16, voting: Voting | None = None) -> Predictor:
-    """The predictor a gallery calls for: photos vote by `knn`, locations are compared by `geoclip`."""
-    if gallery.manifest.of_locations:
-        from geoloc_core.predictors.geoclip import GeoClipPredictor
-
-        return GeoClipPredictor(gallery, encoder, shown=shown)
-    return Knn(gallery, encoder, shown=shown, voting=voting)
+from geoloc_core.predictors import for_gallery
 
 
 def encoder_of(gallery: Gallery) -> Encoder:
@@ -44,14 +35,14 @@ def predict(
     scope: Scope | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Prediction:
-    """Locate a photo by what is nearest in the gallery; see `predictor_of` and, for `scope`, `gallery.scope`.
+    """Locate a photo by what is nearest in the gallery; see `predictors.for_gallery` and, for `scope`, `gallery.scope`.
 
     Raises:
         EncoderError: the encoder is not available or failed.
         FilterError: the scope's limits cannot be used with the gallery, or leave nothing.
         GalleryError: the gallery cannot be searched or was made by another encoder.
     """
-    return predictor_of(gallery, encoder, shown=shown, voting=voting).predict(Query(photo, on_step, scope))
+    return for_gallery(gallery, encoder, shown=shown, voting=voting).predict(Query(photo, on_step, scope))
 
 
 def locate(
@@ -69,7 +60,7 @@ def locate(
         FilterError: the scope's limits cannot be used with the gallery, or leave nothing.
         GalleryError: the gallery cannot be searched.
     """
-    return locate_query(Query(photo, on_step, scope), predictor_of(gallery, encoder_of(gallery), shown=shown), gallery)
+    return locate_query(Query(photo, on_step, scope), for_gallery(gallery, encoder_of(gallery), shown=shown), gallery)
 
 
 def locate_query(query: Query, predictor: Predictor, gallery: Gallery) -> Answer:

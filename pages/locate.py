@@ -76,7 +76,7 @@ def _answer(now: Work, chosen: Options, column: DeltaGenerator) -> None:
         _run(now, chosen, slot)
     with slot.container():
         if now.asking:
-            from pages.parts.lmm.asking import watching
+            from pages.parts.lmm.watching import watching
 
             watching()
             return

@@ -18,10 +18,10 @@ from geoloc_core.errors import LmmBusy, LmmCancelled, LmmRefused
 from geoloc_core.gallery import Gallery
 from geoloc_core.gallery.catalogue import STARTER
 from geoloc_core.geo import distance_km
-from geoloc_core.lmm.account import Unanswered
 from geoloc_core.lmm.base import Ask, Capabilities, Reply, Said, Usage, Watch
 from geoloc_core.lmm.cost import Budget, Price
 from geoloc_core.lmm.prompt import DEFAULT
+from geoloc_core.lmm.unanswered import Unanswered
 from geoloc_core.photo import Photo, open_photo
 from geoloc_core.prediction import Query
 from geoloc_core.predictors.img2loc import Img2Loc

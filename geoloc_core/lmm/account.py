@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from geoloc_core.errors import NoAnswer
 from geoloc_core.lmm.base import Ask, Said
 from geoloc_core.lmm.reading import Reading
-from geoloc_core.prediction import Evidence
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,3 @@ class Account:
     destination: str
     exchanges: tuple[Exchange, ...]
     cost: float | None
-
-
-class Unanswered(NoAnswer):
-    """A model replied, but none of its replies names a usable place; `account` and `evidence` are there to be shown."""
-
-    def __init__(self, message: str, account: Account, evidence: Evidence) -> None:
-        super().__init__(message)
-        self.account, self.evidence = account, evidence

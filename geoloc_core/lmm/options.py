@@ -18,10 +18,11 @@ from geoloc_core.lmm.base import HERE, Watch
 if TYPE_CHECKING:
     from geoloc_core.encoders import Encoder
     from geoloc_core.gallery import Gallery
-    from geoloc_core.lmm.account import Account, Unanswered
+    from geoloc_core.lmm.account import Account
     from geoloc_core.lmm.base import Ask, Lmm
     from geoloc_core.lmm.cost import Price
     from geoloc_core.lmm.prompt import Plan
+    from geoloc_core.lmm.unanswered import Unanswered
     from geoloc_core.predictors.img2loc import Img2Loc
     from geoloc_core.settings import Settings
 

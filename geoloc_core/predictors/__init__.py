@@ -5,9 +5,15 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geoloc_core.errors import GeolocError
+
+if TYPE_CHECKING:
+    from geoloc_core.encoders.base import Encoder
+    from geoloc_core.gallery import Gallery
+    from geoloc_core.gallery.manifest import Voting
+    from geoloc_core.prediction import Predictor
 
 
 def names() -> tuple[str, ...]:
@@ -32,3 +38,14 @@ def load(name: str) -> type[Any]:
     if len(found) != 1:
         raise GeolocError(f"{module.__file__} must define exactly one class with a name; it defines {len(found)}.")
     return found[0]
+
+
+def for_gallery(gallery: Gallery, encoder: Encoder, *, shown: int = 16, voting: Voting | None = None) -> Predictor:
+    """The predictor a gallery calls for: photos vote by `knn`, locations are compared by `geoclip`."""
+    if gallery.manifest.of_locations:
+        from geoloc_core.predictors.geoclip import GeoClipPredictor
+
+        return GeoClipPredictor(gallery, encoder, shown=shown)
+    from geoloc_core.predictors.knn import Knn
+
+    return Knn(gallery, encoder, shown=shown, voting=voting)

@@ -15,14 +15,15 @@ from geoloc_core.errors import LmmCancelled, LmmError
 from geoloc_core.gallery import Gallery
 from geoloc_core.geo import LocationDistribution, distance_km
 from geoloc_core.lmm import samples
-from geoloc_core.lmm.account import Account, Exchange, Unanswered
+from geoloc_core.lmm.account import Account, Exchange
 from geoloc_core.lmm.base import HERE, Ask, Lmm, Reply, Watch
 from geoloc_core.lmm.cost import Budget, Estimate, Price, cost_of, estimate
 from geoloc_core.lmm.picture import photo_jpeg, thumbnails
 from geoloc_core.lmm.prompt import DEFAULT, Plan, render, render_candidates
 from geoloc_core.lmm.reading import SCHEMA, Reading, read_reply
+from geoloc_core.lmm.unanswered import Unanswered
 from geoloc_core.prediction import Evidence, Prediction, Query
-from geoloc_core.predictors.knn import Knn
+from geoloc_core.predictors import for_gallery
 from geoloc_core.status import Availability, Choice
 
 SAME_KM = 25.0  # candidates of the second turn that lie closer are one
@@ -66,8 +67,10 @@ class Img2Loc:
 
     def availability(self) -> Availability:
         """Available when the model is and, if neighbours are given, the gallery's encoder."""
-        if self.encoder and self.plan.retrieves and not (ready := Knn(self.gallery, self.encoder).availability()):
-            return ready
+        if self.encoder and self.plan.retrieves:
+            searched = for_gallery(self.gallery, self.encoder).availability()
+            if not searched:
+                return searched
         return self.lmm.availability()
 
     def ask_for(self, query: Query) -> Ask:
@@ -184,7 +187,7 @@ class Img2Loc:
         """Places to choose among: those the model named, then those that retrieval alone would; from north to south."""
         modes = list(first.top(MOST_CANDIDATES // 2))
         if self.encoder and self.plan.retrieves:
-            modes += Knn(self.gallery, self.encoder).predict(query).distribution.top(MOST_CANDIDATES // 2)
+            modes += for_gallery(self.gallery, self.encoder).predict(query).distribution.top(MOST_CANDIDATES // 2)
         kept: list[tuple[float, float]] = []
         for mode in modes:
             if not kept or distance_km((mode.lat, mode.lon), kept).min() > SAME_KM:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from geoloc_core.errors import GeolocError
     from geoloc_core.gallery import Gallery
     from geoloc_core.gallery.scope import Scope
-    from geoloc_core.lmm.account import Unanswered
+    from geoloc_core.lmm.unanswered import Unanswered
     from geoloc_core.photo import Photo
     from geoloc_core.places import Place
     from geoloc_core.prediction import Prediction, Query

@@ -1,4 +1,4 @@
-"""Asking a model while the visitor watches: the question runs in a thread, a fragment shows how it goes.
+"""A question to a model on its way, in a thread of its own; `watching` shows how it goes.
 
 It ends early when the visitor stops it, takes another photo or asks for another answer, and when nobody has looked at
 it for a while, as after the tab was closed.
@@ -11,19 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import streamlit as st
-
 from geoloc_core.errors import GeolocError, LmmError
 from geoloc_core.lmm.base import Watch
 from geoloc_core.prediction import Prediction
 from pages.parts.frame import log_unexpected
 from pages.parts.options import Options
-from pages.parts.state import ANSWER, work
-from pages.parts.text import inert, plain
 
-_EVERY_S = 0.5
 _UNWATCHED_S = 90.0  # browsers let a page in the background look once a minute
-_TAIL = 4_000  # characters of a reply that are shown while it is written
+TAIL = 4_000  # characters of a reply that are shown while it is written
 
 
 @dataclass
@@ -79,43 +74,7 @@ class Asking:
         if not piece:  # the reply starts anew
             self.lengths[number], self.tails[number] = 0, ""
         self.lengths[number] = self.lengths.get(number, 0) + len(piece)
-        self.tails[number] = (self.tails.get(number, "") + piece)[-_TAIL:]
+        self.tails[number] = (self.tails.get(number, "") + piece)[-TAIL:]
 
     def _on_wait(self, text: str) -> None:
         self.waiting = text
-
-
-@st.fragment(run_every=_EVERY_S)
-def watching() -> None:
-    """How the session's question goes, with the button that stops it."""
-    asking = work().asking
-    if asking is None or asking.ended.is_set():
-        st.rerun()
-    assert asking is not None
-    asking.looked_at = time.monotonic()
-    stopping = asking.cancelled.is_set()
-    with st.container(border=True, key="asking"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.subheader(f"Asking {plain(asking.model)} at {plain(asking.destination)}", anchor=ANSWER, width="stretch")
-            st.caption(f"{time.monotonic() - asking.began:.0f} s", width="content")
-            st.button(
-                "Stopping" if stopping else "Stop", key="lmm_stop", icon=":material/stop:", disabled=stopping,
-                on_click=asking.cancelled.set,
-            )  # fmt: skip
-        if asking.step and not asking.step.startswith("Asking"):
-            st.caption(plain(asking.step))
-        if asking.waiting:
-            st.warning(plain(asking.waiting), icon=":material/hourglass_top:")
-        _replies(asking)
-
-
-def _replies(asking: Asking) -> None:
-    """The end of each reply as far as it has come: untrusted, so as bare text."""
-    tails = sorted(asking.tails.items())
-    if not tails:
-        st.progress(0.0, "Nothing has come back yet")
-    for number, tail in tails:
-        cut = asking.lengths[number] - len(tail)
-        if len(tails) > 1:
-            st.caption(f"Reply {number + 1}")
-        st.code(("…" if cut else "") + inert(tail, _TAIL), language=None, wrap_lines=True)

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from geoloc_core.lmm.account import Account, Exchange, Unanswered
+from geoloc_core.lmm.account import Account, Exchange
 from geoloc_core.lmm.base import Reply
 from geoloc_core.lmm.reading import Reading
 from geoloc_core.lmm.samples import distribution as distribution_of
+from geoloc_core.lmm.unanswered import Unanswered
 from geoloc_core.prediction import Prediction
 from geoloc_core.status import Choice
 from pages.parts.state import ANSWER, work

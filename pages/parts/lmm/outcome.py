@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geoloc_core.errors import GeolocError
-from geoloc_core.lmm.account import Unanswered
+from geoloc_core.lmm.unanswered import Unanswered
 from geoloc_core.locate import encoder_of
 from geoloc_core.predictors.knn import Knn
 from pages.parts.options import Options
