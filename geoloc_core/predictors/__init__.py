@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-import pkgutil
-from importlib import import_module
+import sys
 from typing import TYPE_CHECKING, Any
 
-from geoloc_core.errors import GeolocError
+from geoloc_core.registry import class_in, names_in
 
 if TYPE_CHECKING:
     from geoloc_core.encoders.base import Encoder
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 def names() -> tuple[str, ...]:
     """The predictors there are."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return names_in(sys.modules[__name__])
 
 
 def load(name: str) -> type[Any]:
@@ -27,17 +25,7 @@ def load(name: str) -> type[Any]:
     Raises:
         GeolocError: there is no such predictor.
     """
-    if name not in names():
-        raise GeolocError(f"There is no predictor {name!r}. Choose one of {', '.join(names())}.")
-    module = import_module(f"{__name__}.{name}")
-    found = [
-        c
-        for _, c in inspect.getmembers(module, inspect.isclass)
-        if c.__module__ == module.__name__ and hasattr(c, "name")
-    ]
-    if len(found) != 1:
-        raise GeolocError(f"{module.__file__} must define exactly one class with a name; it defines {len(found)}.")
-    return found[0]
+    return class_in(sys.modules[__name__], name, "predictor")
 
 
 def for_gallery(gallery: Gallery, encoder: Encoder, *, shown: int = 16, voting: Voting | None = None) -> Predictor:

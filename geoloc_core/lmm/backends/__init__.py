@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-import pkgutil
-from importlib import import_module
+import sys
 from typing import Any
 
 from geoloc_core.errors import LmmError
+from geoloc_core.registry import class_in, names_in
 
 
 def names() -> tuple[str, ...]:
     """The back ends there are."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return names_in(sys.modules[__name__])
 
 
 def load(name: str) -> type[Any]:
@@ -21,14 +20,4 @@ def load(name: str) -> type[Any]:
     Raises:
         LmmError: there is no such back end.
     """
-    if name not in names():
-        raise LmmError(f"There is no back end {name!r} for models. Choose one of {', '.join(names())}.")
-    module = import_module(f"{__name__}.{name}")
-    found = [
-        c
-        for _, c in inspect.getmembers(module, inspect.isclass)
-        if c.__module__ == module.__name__ and hasattr(c, "name")
-    ]
-    if len(found) != 1:
-        raise LmmError(f"{module.__file__} must define exactly one class with a name; it defines {len(found)}.")
-    return found[0]
+    return class_in(sys.modules[__name__], name, "back end for models", LmmError)
