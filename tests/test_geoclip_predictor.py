@@ -211,6 +211,8 @@ def test_img2loc_gets_the_nearest_and_farthest_locations(small, places, photo, f
     found = query.shown(places, geoclip, 16, 16)
     for neighbour in (*found.nearest[:3], *found.farthest[:3]):
         assert f"{neighbour.lat:.4f}"[:6] in lmm.asked[0].prompt
+    assert "compares photos with places found that these 16" in lmm.asked[0].prompt
+    assert "photos searched" not in lmm.asked[0].prompt and "look most like it" not in lmm.asked[0].prompt
     assert prediction.distribution.best() == pytest.approx((41, 2), abs=0.01)
     assert prediction.evidence.nearest and forwards == [1]
 

@@ -18,6 +18,7 @@ from geoloc_core.errors import LmmBusy, LmmCancelled, LmmRefused
 from geoloc_core.gallery import Gallery
 from geoloc_core.gallery.catalogue import STARTER
 from geoloc_core.geo import distance_km
+from geoloc_core.lmm.backends.openai import OpenAi
 from geoloc_core.lmm.base import Ask, Capabilities, Reply, Said, Usage, Watch
 from geoloc_core.lmm.cost import Budget, Price
 from geoloc_core.lmm.prompt import DEFAULT
@@ -26,7 +27,8 @@ from geoloc_core.photo import Photo, open_photo
 from geoloc_core.prediction import Query
 from geoloc_core.predictors.img2loc import Img2Loc
 from geoloc_core.status import Availability
-from tests.lmm_server import REFUSAL
+from tests.lmm_server import REFUSAL, LmmServer, say
+from tests.lmm_writings import STYLES
 
 PARIS = (48.8584, 2.2945)
 BARE = replace(DEFAULT, near=0, far=0)
@@ -212,3 +214,13 @@ def test_cancelling_is_no_answer_of_any_kind(gallery: Gallery, photo: Photo):
     watch.cancelled.set()
     with pytest.raises(LmmCancelled):
         img2loc(gallery, Scripted(), watch=watch).predict(Query(photo))
+
+
+def test_every_way_of_writing_coordinates_comes_through_a_real_server(gallery: Gallery, photo: Photo):
+    texts = [style(*PARIS) for style in STYLES.values()]
+    with LmmServer(*(say(text) for text in texts)) as server:
+        lmm = OpenAi("tiny-vision", base_url=server.url)
+        for style, text in zip(STYLES, texts, strict=True):
+            best = Img2Loc(gallery, None, lmm, plan=BARE).predict(Query(photo)).distribution.best()
+            assert distance_km(best, PARIS) < 1, (style, text)
+        assert len(server.requests) >= len(STYLES) > 20

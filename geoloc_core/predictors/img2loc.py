@@ -19,7 +19,7 @@ from geoloc_core.lmm.account import Account, Exchange
 from geoloc_core.lmm.base import HERE, Ask, Lmm, Reply, Watch
 from geoloc_core.lmm.cost import Budget, Estimate, Price, cost_of, estimate
 from geoloc_core.lmm.picture import photo_jpeg, thumbnails
-from geoloc_core.lmm.prompt import DEFAULT, Plan, render, render_candidates
+from geoloc_core.lmm.prompt import DEFAULT, LOCATIONS_TEMPLATE, Plan, render, render_candidates
 from geoloc_core.lmm.reading import SCHEMA, Reading, read_reply
 from geoloc_core.lmm.unanswered import Unanswered
 from geoloc_core.prediction import Evidence, Prediction, Query
@@ -38,7 +38,7 @@ class Img2Loc:
         gallery: the photos searched; not touched if the plan gives no neighbours.
         encoder: the encoder the gallery was made with; may be None if the plan gives no neighbours.
         lmm: the model asked.
-        plan: how it is asked.
+        plan: how it is asked; the default prompt speaks of places where the gallery holds no photos.
         watch: sees the replies come in, and can stop them.
         budget: what may be spent, asked before anything is sent; by default anything.
         price: US dollars per million tokens, None if not known.
@@ -62,6 +62,8 @@ class Img2Loc:
         if plan.retrieves and encoder is None:
             raise ValueError("This plan gives neighbours: pass the encoder of the gallery, or near = far = 0.")
         self.gallery, self.encoder, self.lmm = gallery, encoder, lmm
+        if gallery.manifest.of_locations and plan.template == DEFAULT.template:
+            plan = replace(plan, template=LOCATIONS_TEMPLATE)
         self.plan, self.price, self.shown = plan, price, shown
         self.watch, self.budget = watch or Watch(), budget or Budget(None)
 
