@@ -16,6 +16,12 @@ class Availability:
     def __bool__(self) -> bool:
         return self.ok
 
+    @classmethod
+    def lacking(cls, error: Exception) -> Availability:
+        """Not available, for the reason that an error gives in its first sentence; the rest is the remedy."""
+        reason, _, remedy = str(error).partition(". ")
+        return cls(False, f"{reason}.", remedy)
+
 
 @dataclass(frozen=True)
 class Choice:

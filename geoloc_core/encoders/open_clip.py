@@ -97,8 +97,7 @@ class OpenClip:
             weights = self.source.weights()
             self.source.pins()
         except GeolocError as error:
-            reason, _, remedy = str(error).partition(". ")
-            return Availability(False, f"{reason}.", remedy)
+            return Availability.lacking(error)
         return Availability(True, f"weights at {weights}")
 
     def load(self) -> None:

@@ -89,7 +89,7 @@ def default_gallery(listed: tuple[Listed, ...], settings: Settings) -> tuple[Lis
         (True, "GeoCLIP's locations: no usable gallery of photos was found"),
     ):
         if those := [entry for entry in ready if entry.locations == locations]:
-            largest = max(those, key=lambda entry: entry.manifest.count if entry.manifest else 0)
+            largest = _largest(those)
             return largest, Choice(largest.name, why)
     starter = next(entry for entry in listed if entry.path == STARTER)
     return starter, Choice(starter.name, "the embedded starter: no other usable gallery was found")
@@ -134,13 +134,16 @@ def choose_locations(name: str | None, settings: Settings) -> tuple[Path, Choice
             return entry.path, Choice(entry.name, "the settings name it")
     states = {entry.path: readiness(entry) for entry in listed}
     if ready := [entry for entry in listed if states[entry.path] and entry.path != STARTER_LOCATIONS]:
-        largest = max(ready, key=lambda entry: entry.manifest.count if entry.manifest else 0)
+        largest = _largest(ready)
         return largest.path, Choice(largest.name, "the largest usable gallery of locations")
     missing = next((f"{state.reason} {state.remedy}" for state in states.values() if not state), _NO_LOCATIONS)
-    starter = _listed(STARTER_LOCATIONS)
-    if starter.locations:
-        return starter.path, Choice(starter.name, f"the embedded starter's. {missing}")
+    if STARTER_LOCATIONS in states:
+        return STARTER_LOCATIONS, Choice(STARTER_LOCATIONS.name, f"the embedded starter's. {missing}")
     raise GalleryMissing(f"There is no gallery of locations that can be searched. {missing}")
+
+
+def _largest(entries: list[Listed]) -> Listed:
+    return max(entries, key=lambda entry: entry.manifest.count if entry.manifest else 0)
 
 
 def _listed(path: Path) -> Listed:

@@ -103,8 +103,7 @@ class GeoClip:
         try:
             _ = self.config, self._source.files()
         except GeolocError as error:
-            reason, _, remedy = str(error).partition(". ")
-            return Availability(False, f"{reason}.", remedy)
+            return Availability.lacking(error)
         return Availability(True, f"{self.config.title}'s weights are on this machine")
 
     def load(self) -> None:

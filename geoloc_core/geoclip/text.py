@@ -65,8 +65,7 @@ class TextSide:
         try:
             _check(self._source())
         except GeolocError as error:
-            reason, _, remedy = str(error).partition(". ")
-            return Availability(False, f"{reason}.", remedy)
+            return Availability.lacking(error)
         return Availability(True, f"{ready.reason}, with its text tower")
 
     @property

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from geoloc_core.geo import destination
 from geoloc_core.geoclip import Config, save
 from geoloc_core.geoclip.model import FourierFeatures, GeoClipModel
+from index_builder.train.epoch import Epoch
 
 Features = NDArray[np.float32]
 Places = NDArray[np.float64]
@@ -42,16 +43,6 @@ class Recipe:
     noise_km: float = 100.0
     queue_noise_km: float = 150.0
     seed: int = 1
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to: mean loss on training photos, and InfoNCE among `_HELD_OUT` unseen ones."""
-
-    number: int
-    loss: float
-    validation_loss: float
-    seconds: float
 
 
 def train(

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from geoloc_core.geo import EARTH_RADIUS_KM, unit_vectors
+from index_builder.train.epoch import Epoch
 
 SIDE = 128
 CONFIG: dict[str, Any] = {
@@ -63,16 +64,6 @@ class Recipe:
     scales_km: tuple[float, ...] = (4000.0, 1200.0, 400.0)
     features: int = 256
     seed: int = 1
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to: mean InfoNCE on the training photos and on unseen ones."""
-
-    number: int
-    loss: float
-    validation_loss: float
-    seconds: float
 
 
 def train(

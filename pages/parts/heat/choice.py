@@ -93,5 +93,4 @@ def _words(entry: Listed) -> Availability:
         made_with = entry.manifest.made_with
         return text_side(for_id(made_with.id, made_with.name)).availability()
     except GeolocError as error:
-        reason, _, remedy = str(error).partition(". ")
-        return Availability(False, f"{reason}.", remedy)
+        return Availability.lacking(error)
