@@ -12,6 +12,7 @@ from geoloc_core.console import harmless, run
 from geoloc_core.errors import GeolocError
 from geoloc_core.limits import add_scope, scope_of
 from geoloc_core.lmm.options import add_lmm, before_sending, img2loc_of, in_words, show_unanswered
+from geoloc_core.signs.options import add_signs, corrects, signs_of
 
 if TYPE_CHECKING:
     from geoloc_core.answer import Answer
@@ -37,11 +38,12 @@ def _parser() -> argparse.ArgumentParser:
         "--predictor",
         choices=predictors.names(),
         help="knn: the most similar photos vote; img2loc: a model is asked, given their places; "
-        "geoclip: places themselves are compared with the photo (default: geoclip if the gallery is of locations, "
-        "else knn)",
+        "geoclip: places themselves are compared with the photo; signs: what is written in the photo decides, without "
+        "a gallery (default: geoclip if the gallery is of locations, else knn)",
     )
     locate.add_argument("--no-refine", action="store_true", help="geoclip: only the gallery's own locations")
     locate.add_argument("--ten-crop", action="store_true", help="geoclip: average ten views of the photo")
+    add_signs(locate)
     add_scope(locate)
     add_lmm(locate)
     formats = locate.add_mutually_exclusive_group()
@@ -67,32 +69,23 @@ def _locate(options: argparse.Namespace) -> int:
     from geoloc_core.gallery import Gallery
     from geoloc_core.gallery.catalogue import choose, choose_locations
     from geoloc_core.lmm.unanswered import Unanswered
-    from geoloc_core.locate import encoder_of, locate_query
+    from geoloc_core.locate import locate_query
     from geoloc_core.photo import WORKING_SIDE, PhotoLimits, open_photo
     from geoloc_core.prediction import Query
-    from geoloc_core.predictors.knn import Knn
     from geoloc_core.settings import settings
 
-    if options.predictor != "img2loc" and (options.lmm or options.show_prompt):
-        raise GeolocError(
-            "Only img2loc asks a model. Add --predictor img2loc, or leave out the options about the model."
-        )
-    if options.predictor != "geoclip" and (options.no_refine or options.ten_crop):
-        raise GeolocError("Only geoclip refines and crops. Add --predictor geoclip, or leave out these options.")
+    _check(options)
     config = settings()
     photo = open_photo(options.photo, PhotoLimits(config.max_photo_bytes, config.max_photo_pixels), WORKING_SIDE)
+    query = Query(photo, lambda text: print(text, file=sys.stderr), scope_of(options))
+    if options.predictor == "signs":
+        _print(locate_query(query, signs_of(options, query)), options.format)
+        return 0
     path, choice = (choose_locations if options.predictor == "geoclip" else choose)(options.gallery, config)
     print(f"gallery: {choice}", file=sys.stderr)
     gallery, shown = Gallery.open(path), options.neighbours or config.neighbours
-    query = Query(photo, lambda text: print(text, file=sys.stderr), scope_of(options))
     if options.predictor != "img2loc":
-        if options.predictor == "geoclip":
-            predictor = _geoclip(options, gallery, shown)
-        elif options.predictor == "knn":
-            predictor = Knn(gallery, encoder_of(gallery), shown=shown)
-        else:
-            predictor = predictors.for_gallery(gallery, encoder_of(gallery), shown=shown)
-        _print(locate_query(query, predictor, gallery), options.format)
+        _print(locate_query(query, _searching(options, gallery, shown), gallery), options.format)
         return 0
     try:
         _ask(options, query, img2loc_of(options, config, gallery, shown))
@@ -100,6 +93,32 @@ def _locate(options: argparse.Namespace) -> int:
         show_unanswered(error, as_json=options.format == "json")
         return 1
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse options of a predictor that is not the one asked for."""
+    if options.predictor != "img2loc" and (options.lmm or options.show_prompt):
+        raise GeolocError(
+            "Only img2loc asks a model. Add --predictor img2loc, or leave out the options about the model."
+        )
+    if options.predictor != "geoclip" and (options.no_refine or options.ten_crop):
+        raise GeolocError("Only geoclip refines and crops. Add --predictor geoclip, or leave out these options.")
+    if options.predictor != "signs" and corrects(options):
+        raise GeolocError("Only signs reads what is written. Add --predictor signs, or leave out these options.")
+    if options.predictor == "signs" and options.gallery:
+        raise GeolocError("signs searches no gallery. Leave out --gallery, or choose another predictor.")
+
+
+def _searching(options: argparse.Namespace, gallery: Gallery, shown: int) -> Predictor:
+    """The predictor that searches a gallery: the one asked for, or the one the gallery calls for."""
+    from geoloc_core.locate import encoder_of
+    from geoloc_core.predictors.knn import Knn
+
+    if options.predictor == "geoclip":
+        return _geoclip(options, gallery, shown)
+    if options.predictor == "knn":
+        return Knn(gallery, encoder_of(gallery), shown=shown)
+    return predictors.for_gallery(gallery, encoder_of(gallery), shown=shown)
 
 
 def _geoclip(options: argparse.Namespace, gallery: Gallery, shown: int) -> Predictor:
@@ -135,13 +154,15 @@ def _ask(options: argparse.Namespace, query: Query, predictor: Img2Loc) -> None:
 
 def _print(answer: Answer, form: str | None) -> None:
     from geoloc_core.export import EXPORTS
+    from geoloc_core.signs.record import in_words as read_in_words
 
     for name, choice in answer.choices.items():
         print(f"{name}: {harmless(str(choice))}", file=sys.stderr)
     if form:
         sys.stdout.write(EXPORTS[form][0](answer))
         return
-    print(answer.place)
+    signs = answer.prediction.signs
+    print(signs.headline if signs and signs.silent else answer.place)
     print(f"{answer.lat:.5f}, {answer.lon:.5f}")
     state = "calibrated" if answer.calibrated else "uncalibrated"
     print(f"within {answer.radius_km:,.0f} km: {answer.mass:.0%} of the distribution ({state})")
@@ -149,6 +170,8 @@ def _print(answer: Answer, form: str | None) -> None:
         print(answer.prediction.searched)
     if answer.prediction.account:
         print(in_words(answer.prediction.account))
+    if signs and (read := read_in_words(signs)):
+        print(harmless(read))
     if answer.truth:
         print(f"the photo says {answer.truth.place}: the prediction is {answer.truth.error_km:,.1f} km off")
     if answer.synthetic:

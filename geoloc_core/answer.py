@@ -64,7 +64,7 @@ class Answer:
     until `calibrated` says that it was checked against photos with known places. `candidates` are the best guess, where
     the density is highest, and up to four other modes by the mass around them. `gallery_...` and `encoder_id` are of
     the gallery at hand, which the prediction rests on only if `retrieved`; if it does on drawn photos, it is
-    `synthetic`.
+    `synthetic`. Without a gallery they are empty.
     """
 
     lat: float
@@ -101,12 +101,13 @@ class Answer:
     def of(
         cls,
         prediction: Prediction,
-        gallery: Gallery,
+        gallery: Gallery | None,
         truth: tuple[float, float] | None = None,
         truth_source: Literal["exif", "user"] = "exif",
         choices: Mapping[str, Choice] | None = None,
     ) -> Answer:
         """Put names and distances to a prediction made over `gallery`; `truth` is (lat, lon) in degrees."""
+        manifest = gallery.manifest if gallery else None
         distribution = prediction.distribution
         best, *others = distribution.top(12)
         tops = [best, *sorted((c for c in others if c.mass >= 0.01), key=lambda c: -c.mass)[:4]]
@@ -123,13 +124,13 @@ class Answer:
             farthest=_seen(prediction.evidence.farthest, best.lat, best.lon),
             truth=_truth(truth, truth_source, best.lat, best.lon) if truth else None,
             prediction=prediction,
-            gallery_name=gallery.path.name,
-            gallery_title=gallery.manifest.title,
-            gallery_size=len(gallery),
-            gallery_source=gallery.manifest.source,
-            gallery_licence=gallery.manifest.licence,
-            synthetic=gallery.manifest.synthetic and prediction.searched is not None,
-            encoder_id=gallery.manifest.made_with.id,
+            gallery_name=gallery.path.name if gallery else "",
+            gallery_title=manifest.title if manifest else "",
+            gallery_size=manifest.count if manifest else 0,
+            gallery_source=manifest.source if manifest else "",
+            gallery_licence=manifest.licence if manifest else "",
+            synthetic=bool(manifest and manifest.synthetic and prediction.searched),
+            encoder_id=manifest.made_with.id if manifest else "",
             choices={**prediction.choices, **(choices or {})},
         )
 

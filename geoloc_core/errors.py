@@ -18,6 +18,7 @@ GeolocError
 │   ├── LmmRefused           its server would not take the request: the key, the model's name, the size
 │   ├── LmmBusy              it stayed too busy, failing or silent through all tries
 │   └── LmmCancelled         the user stopped it
+├── ReaderError              a reader of text in photos that does not exist or did not work
 ├── PromptError              a prompt's text that cannot be used
 ├── NoAnswer                 a predictor that has no place to name
 ├── HubError                 the model hub would not give the weights
@@ -104,6 +105,10 @@ class LmmBusy(LmmError):
 
 class LmmCancelled(LmmError):
     """The user stopped the question."""
+
+
+class ReaderError(GeolocError):
+    """A reader of text in photos that does not exist or did not work."""
 
 
 class PromptError(GeolocError):

@@ -14,6 +14,7 @@ from typing import Any
 from geoloc_core import __version__
 from geoloc_core.answer import Answer, SeenNeighbour
 from geoloc_core.lmm.record import account_record
+from geoloc_core.signs.record import signs_record
 
 _KML = "http://www.opengis.net/kml/2.2"
 
@@ -55,6 +56,7 @@ def as_record(answer: Answer) -> dict[str, Any]:
             "choices": {key: {"value": c.value, "reason": c.reason} for key, c in answer.choices.items()},
         },
         "gallery": _gallery(answer) if answer.retrieved else None,
+        "signs": answer.prediction.signs and signs_record(answer.prediction.signs),
         "asked": answer.prediction.account and account_record(answer.prediction.account),
         "seconds": {key: round(value, 4) for key, value in answer.prediction.seconds.items()},
     }

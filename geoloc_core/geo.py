@@ -96,6 +96,8 @@ class LocationDistribution:
         weights: (n,) not negative, not all 0; stored with sum 1.
         kernel_km: width of the kernel in km, one for all or (n,): the standard deviation along each of its two axes,
             as sigma of a Gaussian on the tangent plane.
+        named: (lat, lon) of the place to name, if that is not where the density is highest: a predictor may know the
+            country better than the town. It becomes the first mode.
 
     Raises:
         CoordinateError: points that are no places.
@@ -105,8 +107,15 @@ class LocationDistribution:
     points: Floats
     weights: Floats
     kernel_km: Floats
+    named: tuple[float, float] | None
 
-    def __init__(self, points: ArrayLike, weights: ArrayLike | None = None, kernel_km: ArrayLike = 100.0) -> None:
+    def __init__(
+        self,
+        points: ArrayLike,
+        weights: ArrayLike | None = None,
+        kernel_km: ArrayLike = 100.0,
+        named: tuple[float, float] | None = None,
+    ) -> None:
         places = check_coordinates(points)
         mass = np.ones(len(places)) if weights is None else np.asarray(weights, dtype=np.float64)
         if mass.shape != (len(places),) or not np.isfinite(mass).all() or (mass < 0).any() or mass.sum() <= 0:
@@ -117,6 +126,7 @@ class LocationDistribution:
         for name, value in (("points", places), ("weights", mass / mass.sum()), ("kernel_km", width.copy())):
             value.flags.writeable = False
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "named", named and (float(named[0]), float(named[1])))
 
     @cached_property
     def _vectors(self) -> Floats:
@@ -159,7 +169,17 @@ class LocationDistribution:
                 centres.append(int(i))
         mass = np.bincount(basin, weights=self.weights[order], minlength=len(centres))
         places = from_unit_vectors(ends[centres])
-        return tuple(Candidate(float(p[0]), float(p[1]), float(m)) for p, m in zip(places, mass, strict=True))
+        found = [Candidate(float(p[0]), float(p[1]), float(m)) for p, m in zip(places, mass, strict=True)]
+        return tuple(found if self.named is None else self._named_first(found, self.named))
+
+    def _named_first(self, modes: list[Candidate], named: tuple[float, float]) -> list[Candidate]:
+        """The named place in the stead of the mode it lies on, with that mode's mass, and the others after it."""
+        away = distance_km(named, [(mode.lat, mode.lon) for mode in modes])
+        nearest = int(np.argmin(away))
+        if away[nearest] <= 2 * self.kernel_km.max():
+            return [Candidate(*named, modes.pop(nearest).mass), *modes]
+        around = distance_km(named, self.points) <= 2 * self.kernel_km
+        return [Candidate(*named, float(self.weights[around].sum())), *modes]
 
     def _climb(self, start: Floats, steps: int = 200) -> Floats:
         """Mean shift: every (n, 3) start moves to the density-weighted mean of the points until it rests."""
@@ -177,8 +197,8 @@ class LocationDistribution:
         return at
 
     def best(self) -> tuple[float, float]:
-        """The place of highest density, (lat, lon) in degrees."""
-        return self.modes[0].lat, self.modes[0].lon
+        """The place to name: that of highest density unless another was given, (lat, lon) in degrees."""
+        return self.named or (self.modes[0].lat, self.modes[0].lon)
 
     def top(self, k: int) -> tuple[Candidate, ...]:
         """The `k` highest modes, at most."""
@@ -187,8 +207,8 @@ class LocationDistribution:
     def radius_km(self, mass: float = 0.9) -> float:
         """Radius in km around `best()` that holds `mass` (0 < mass < 1) of the distribution.
 
-        The kernels are integrated over the sphere with 512 equal-mass nodes each (a Fibonacci spiral through the vMF
-        distribution's inverse cumulative function), so the error is a fraction of a percent of the mass.
+        The kernels are integrated over the sphere with up to 512 equal-mass nodes each (a Fibonacci spiral through the
+        vMF distribution's inverse cumulative function), so the error is a fraction of a percent of the mass.
 
         Raises:
             ValueError: `mass` is not between 0 and 1.
@@ -203,7 +223,7 @@ class LocationDistribution:
     @cached_property
     def _nodes(self) -> tuple[Floats, Floats]:
         """Distances in km from `best()` to the integration nodes of all kernels, and the nodes' weights."""
-        count = 512 if len(self.points) <= 4096 else 32
+        count = 512 if len(self.points) <= 256 else 128 if len(self.points) <= 4096 else 32
         rank = (np.arange(count) + 0.5) / count
         kappa = self._kappa[:, None]
         fall = -np.log1p(rank * np.expm1(-2 * kappa)) / kappa  # 1 - cos of the angle from the kernel's centre

@@ -63,8 +63,13 @@ def locate(
     return locate_query(Query(photo, on_step, scope), for_gallery(gallery, encoder_of(gallery), shown=shown), gallery)
 
 
-def locate_query(query: Query, predictor: Predictor, gallery: Gallery) -> Answer:
+def locate_query(query: Query, predictor: Predictor, gallery: Gallery | None = None) -> Answer:
     """Locate a query's photo with any predictor; the photo's EXIF position, if any, is the truth to compare with.
+
+    Args:
+        query: the photo.
+        predictor: what locates it.
+        gallery: the gallery at hand, for a predictor that searches one.
 
     Raises:
         GeolocError: as `predictor.predict`.

@@ -8,9 +8,6 @@ both and `index_builder.geodata.places` makes them. The country is the one whose
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from geoloc_core.errors import GeolocError
 from geoloc_core.geo import EARTH_RADIUS_KM, Floats, check_coordinates, distance_km, unit_vectors
 from geoloc_core.paths import ASSETS
+from geoloc_core.place import Place, Towns, fold
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,73 +30,6 @@ MAX_TEXT = 100
 _BLOCK = 2_000_000  # products held at once when many points meet many towns
 _COORDINATES = re.compile(r"""(?=.*\d)[-+−\d\s.,;:/()°º'′’"″”NSEW]+""", re.IGNORECASE)
 _DECIMAL_COMMAS = re.compile(r"^\s*([-+−]?\d+),(\d+)[\s;]+([-+−]?\d+),(\d+)\s*$")
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "’": "'"})
-
-
-def fold(text: str) -> str:
-    """Text for comparing names: no case, no diacritics, single spaces ("Zürich" and "ZURICH" fold alike)."""
-    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    plain = "".join(c for c in letters if not unicodedata.combining(c)).translate(_PLAIN)
-    return " ".join(plain.split())
-
-
-@dataclass(frozen=True)
-class Place:
-    """What a point is called. `str()` gives the sentence, `short` the form for tables.
-
-    Attributes:
-        name: nearest town, of the country the point lies in if it is on land; None with no town within `REACH_KM`.
-        region: the town's first-level region, if it has one.
-        country: English name of the country the point lies in; at sea, that of the nearest town.
-        country_code: ISO 3166 alpha-2 of the country the point lies in; None at sea and where no code covers the land.
-        distance_km: great-circle distance to the town's centre.
-        at_sea: more than `SHORE_KM` from any land.
-        in_town: close enough to the centre to be in a town of that population.
-    """
-
-    name: str | None
-    region: str | None
-    country: str | None
-    country_code: str | None
-    distance_km: float | None
-    at_sea: bool = False
-    in_town: bool = False
-
-    @property
-    def text(self) -> str:
-        """For example "Girona, Catalonia, Spain", "3 km from ...", "Greenland", "open sea, 340 km from ..."."""
-        if self.name is None or self.distance_km is None:
-            return self._where
-        if self.in_town and not self.at_sea:
-            return self._where
-        away = f"{self.distance_km:,.0f} km from {self._where}"
-        return f"open sea, {away}" if self.at_sea else away
-
-    @property
-    def short(self) -> str:
-        """For example "Girona, Spain", "Greenland" or "open sea"."""
-        return "open sea" if self.at_sea else ", ".join(self._distinct(self.name, self.country))
-
-    @property
-    def _where(self) -> str:
-        return ", ".join(self._distinct(self.name, None if self.at_sea else self._telling_region, self.country))
-
-    @property
-    def _telling_region(self) -> str | None:
-        """The region, unless it only repeats the town or the country ("Municipality of Monaco")."""
-        region, name, country = (f" {fold(part or '')} " for part in (self.region, self.name, self.country))
-        return None if name in region or region in country or region.endswith(f" of{country}") else self.region
-
-    @staticmethod
-    def _distinct(*parts: str | None) -> Iterator[str]:
-        seen = set()
-        for part in filter(None, parts):
-            if fold(part) not in seen:
-                yield part
-            seen.add(fold(part))
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class Gazetteer:
@@ -134,6 +65,16 @@ class Gazetteer:
         self._lands = list(zip(shapes["iso2"].to_pylist(), shapes["name"].to_pylist(), strict=True))
         self._country_names = {code: name for code, name in self._lands if code}
 
+    @property
+    def towns(self) -> Towns:
+        """The towns of the world with 1,000 inhabitants or more."""
+        return Towns(self._names, self._regions, self._codes, self._slices, self._points, self._population)
+
+    @property
+    def countries(self) -> dict[str, str]:
+        """ISO 3166 alpha-2 code -> English name."""
+        return dict(self._country_names)
+
     def describe(self, lat: float, lon: float) -> Place:
         """The place at (lat, lon) degrees; longitudes wrap.
 
@@ -150,14 +91,27 @@ class Gazetteer:
         """
         points = _checked(coordinates)
         lands = self._lands_at(points)
-        towns = np.full(len(points), -1, dtype=np.intp)
-        for code in set(lands):
-            rows = np.flatnonzero([land == code for land in lands])
-            span = slice(0, len(self._points)) if code is None else self._slices.get(code[0], slice(0, 0))
-            if span.start < span.stop:
-                towns[rows] = span.start + self._nearest(points[rows], self._vectors[span])
+        towns = self._towns_at(points, lands)
         away = distance_km(points, self._points[towns])
         return [self._place(land, int(t), float(km)) for land, t, km in zip(lands, towns, away, strict=True)]
+
+    def nearest_towns(self, coordinates: ArrayLike) -> NDArray[np.intp]:
+        """(n,) rows of the town nearest to each of (n, 2) degrees, of the point's country; -1 if that has none.
+
+        Raises:
+            CoordinateError: wrong shape, not finite, or a latitude beyond a pole.
+        """
+        points = _checked(coordinates)
+        return self._towns_at(points, self._lands_at(points))
+
+    def _towns_at(self, points: Floats, lands: list[tuple[str | None, str] | None]) -> NDArray[np.intp]:
+        towns = np.full(len(points), -1, dtype=np.intp)
+        for land in set(lands):
+            rows = np.flatnonzero([other == land for other in lands])
+            span = slice(0, len(self._points)) if land is None else self._slices.get(land[0], slice(0, 0))
+            if span.start < span.stop:
+                towns[rows] = span.start + self._nearest(points[rows], self._vectors[span])
+        return towns
 
     def country(self, lat: float, lon: float) -> str | None:
         """ISO 3166 alpha-2 code of the country at (lat, lon) degrees; None at sea.

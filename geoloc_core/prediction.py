@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from geoloc_core.geoclip.refine import Refined
     from geoloc_core.lmm.account import Account
     from geoloc_core.photo import Photo
+    from geoloc_core.signs.found import Signs
+    from geoloc_core.signs.writing import Writing
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class Prediction:
 
     `evidence` is what is shown; the voters behind the distribution may be more. `searched` says among which photos, and
     is None if no gallery was searched.
-    `account` is what was put to a large multimodal model and what it said, where one was asked.
+    `account` is what was put to a large multimodal model and what it said, where one was asked; `signs` what was read
+    in the photo, where that was looked for.
     """
 
     distribution: LocationDistribution
@@ -83,6 +86,7 @@ class Prediction:
     choices: Mapping[str, Choice] = field(default_factory=dict)
     searched: Searched | None = None
     account: Account | None = None
+    signs: Signs | None = None
 
 
 class Predictor(Protocol):
@@ -121,6 +125,7 @@ class Query:
         self._ends: dict[tuple[str, str, int], TwoEnded] = {}
         self._neighbours: dict[tuple[str, str, int], Evidence] = {}
         self._shown: dict[tuple[str, str, int, int], Evidence] = {}
+        self._writing: Writing | None = None
 
     @contextmanager
     def step(self, key: str, text: str) -> Iterator[None]:
@@ -152,6 +157,19 @@ class Query:
         if key not in self._features:
             self._features[key] = root.features([root.prepare(self.photo.image)])[0]
         return self._features[key]
+
+    def writing(self) -> Writing:
+        """What is written in the photo, read once by the readers that the settings name.
+
+        Raises:
+            ReaderError: the photo's text could not be looked for.
+        """
+        if self._writing is None:
+            from geoloc_core.signs.reading import read
+
+            with self.step("read", "Reading what is written"):
+                self._writing = read(self.photo.image)
+        return self._writing
 
     def neighbours(self, gallery: Gallery, encoder: Encoder, k: int) -> Evidence:
         """The `k` nearest and `k` farthest photos within the scope, searched once in a single pass.

@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         description="What searches a gallery's vectors: its files, also through 8-bit codes in memory, or LanceDB",
     )
     lance_uri: str | None = Field(None, description="LanceDB database with a table for each gallery, a folder or URL")
+    readers: str = Field(
+        "auto",
+        max_length=200,
+        description="Readers of text in photos, separated by commas; `auto`: rapid, and tesseract if it is here",
+    )
     hub_timeout_s: float = Field(3.0, gt=0, le=60, description="Seconds before the model hub counts as unreachable")
     lmm: Literal["", "openai", "llava"] = Field("", description="Back end of the multimodal model that img2loc asks")
     lmm_model: str = Field("", max_length=300, description="Which model: its server's name for it, hub name or folder")

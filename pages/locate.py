@@ -10,8 +10,9 @@ from pages.parts import frame
 from pages.parts.facts import photo_facts, photo_shown, true_place
 from pages.parts.intake import example_grid, listen_for_paste, photo_input
 from pages.parts.lmm.panel import Wish, panel
-from pages.parts.options import Options, options
+from pages.parts.options import Options, options, who_answers
 from pages.parts.running import run
+from pages.parts.signs.choice import How, how_choice
 from pages.parts.state import ANSWER, Work, work
 from pages.parts.text import message
 
@@ -28,6 +29,7 @@ def draw() -> None:
         with st.container(border=True):
             photo_input()
             photo_shown(now)
+            method = st.container(key="how")
             now.wanted |= st.button(
                 "Locate",
                 key="locate",
@@ -40,12 +42,16 @@ def draw() -> None:
             jump = st.container(key="jump")
             photo_facts(now)
             chosen = options()
+            with method:
+                how = how_choice(now, chosen)
+            if how == "likeness":
+                who_answers(chosen)
             wish = panel(now, chosen)
             if wish:
                 with send:
                     _offer(now, chosen, wish)
         below = st.container()
-    _answer(now, chosen, right)
+    _answer(now, chosen, how, right)
     if now.answer or now.asking or now.unanswered:
         jump.markdown(f":material/arrow_downward: [To the answer](#{ANSWER})")
     with below:
@@ -68,12 +74,12 @@ def _offer(now: Work, chosen: Options, wish: Wish) -> None:
             now.failure = error
 
 
-def _answer(now: Work, chosen: Options, column: DeltaGenerator) -> None:
+def _answer(now: Work, chosen: Options, how: How, column: DeltaGenerator) -> None:
     wanted, now.wanted = now.wanted and now.photo is not None, False
     # Only a new answer clears the column first: clearing it at every run would draw the maps anew
     slot = column.empty() if wanted else column
     if wanted:
-        _run(now, chosen, slot)
+        _run(now, chosen, how, slot)
     with slot.container():
         if now.asking:
             from pages.parts.lmm.watching import watching
@@ -103,11 +109,11 @@ def _failed(failure: GeolocError | None) -> None:
             st.page_link("pages/galleries.py", label="Galleries and models", icon=":material/arrow_forward:")
 
 
-def _run(now: Work, chosen: Options, slot: DeltaGenerator) -> None:
+def _run(now: Work, chosen: Options, how: How, slot: DeltaGenerator) -> None:
     now.failure = None
     try:
         with slot.container():
-            run(now, chosen)
+            run(now, chosen, how)
     except GeolocError as error:
         now.failure = error
 
@@ -115,7 +121,7 @@ def _run(now: Work, chosen: Options, slot: DeltaGenerator) -> None:
 def _welcome(now: Work) -> None:
     st.title("Where in the world was this photo taken?", anchor=False)
     if now.photo:
-        st.markdown("Press **Locate** to compare your photo with the gallery.")
+        st.markdown("Press **Locate** to compare your photo with the gallery, or to read what is written in it.")
         return
     st.markdown(
         "Add a photo: drop it, choose it or paste it. Geoloc compares it with photos whose places are known "

@@ -67,6 +67,11 @@ def until(at: AppTest, true: Callable[[], bool], seconds: float = 20) -> None:
         at.run()
 
 
+def by_likeness(at: AppTest) -> AppTest:
+    """Compare with the gallery, though it is of drawn photos and the photo is not."""
+    return at.segmented_control(key="how True").set_value("likeness").run()
+
+
 def assert_located(at: AppTest) -> None:
     assert not at.exception and not at.error
     assert at.title[0].value != "Where in the world was this photo taken?"

@@ -21,6 +21,7 @@ from geoloc_core.settings import settings
 from tests.app_driver import (
     assert_located,
     at,
+    by_likeness,
     good_photo,
     locate,
     no_earlier_downloads,
@@ -213,6 +214,6 @@ def test_the_starter_answers_an_example_and_says_what_it_is():
     at.button(key="try-0").click().run()
     assert_located(at)
     assert "mean nothing" not in said(at)
-    locate(upload(at, good_photo()))
+    locate(by_likeness(upload(at, good_photo())))
     assert_located(at)
     assert "its answers mean nothing for real photos" in said(at)

@@ -16,6 +16,7 @@ from tests.app_driver import (
     add_gallery,
     assert_located,
     at,
+    by_likeness,
     good_photo,
     locate,
     no_earlier_downloads,
@@ -82,7 +83,7 @@ def test_broken_galleries_say_what_to_do(small_gallery: Path, kind: str):
 def test_a_gallery_that_vanishes_while_it_is_chosen_gives_way_to_the_starter_and_says_so(at: AppTest):
     upload(at, good_photo())
     shutil.rmtree(settings().galleries / "small")
-    locate(at)
+    locate(by_likeness(at.run()))
     assert_located(at)
     assert "Starter gallery of drawn photos" in said(at)
 

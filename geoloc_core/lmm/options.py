@@ -45,6 +45,7 @@ def add_lmm(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--near-count", type=int, metavar="N", help="places of most similar photos given (default: 16)")
     asked.add_argument("--far-count", type=int, metavar="N", help="places of least similar photos given (default: 16)")
     asked.add_argument("--no-retrieval", action="store_true", help="give none; no gallery is searched")
+    asked.add_argument("--tell-signs", action="store_true", help="tell what is written in the photo, and clues in it")
     asked.add_argument("--similarity", action="store_true", help="give their similarities")
     asked.add_argument("--places", action="store_true", help="give their places by name")
     asked.add_argument("--thumbnails", type=int, metavar="N", help="show this many of the most similar photos")
@@ -67,6 +68,7 @@ def img2loc_of(options: argparse.Namespace, config: Settings, gallery: Gallery, 
     from geoloc_core.lmm.cost import Budget
     from geoloc_core.locate import encoder_of
     from geoloc_core.predictors.img2loc import Img2Loc
+    from geoloc_core.predictors.signs import Signs
 
     plan = plan_of(options, config)
     encoder: Encoder | None = encoder_of(gallery) if plan.retrieves else None
@@ -82,6 +84,7 @@ def img2loc_of(options: argparse.Namespace, config: Settings, gallery: Gallery, 
         budget=Budget(cap),
         price=price_of(lmm, config),
         shown=shown,
+        signs=Signs() if options.tell_signs else None,
     )
 
 

@@ -30,6 +30,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "far": "the places of the least similar photos, one a line",
     "far_count": "how many they are",
     "thumbnails": "which further images show which of the most similar photos",
+    "signs": "what is written in the photo and what it may mean, where that is wanted",
     "format": "how to answer: the keys of a JSON object",
 }
 
@@ -49,6 +50,10 @@ they say.
 
 """
 _CLOSING = """\
+A reader of text found this in the photo and noted what it may mean. It misreads letters, and signs can stand far from \
+what they name:
+{signs}
+
 Give the best coordinates you can even if you are unsure, and say how unsure by the radius. Only if the photo gives \
 you nothing at all to go on, put null for latitude and longitude.
 
@@ -193,13 +198,14 @@ def check(template: str) -> list[str]:
     return problems
 
 
-def render(plan: Plan, evidence: Evidence, pictured: Sequence[int] = ()) -> str:
+def render(plan: Plan, evidence: Evidence, pictured: Sequence[int] = (), signs: str = "") -> str:
     """The exact prompt for a photo with these neighbours.
 
     Args:
         plan: how to ask.
         evidence: neighbours, most and least similar first; more than the plan gives are left out.
         pictured: ranks (from 1, in the order given) of the near neighbours that come as the second image and on.
+        signs: what is written in the photo, as `geoloc_core.signs.record.told` gives it; empty if it is not to be told.
     """
     wanted_near, wanted_far = plan.wanted
     near, far = evidence.nearest[:wanted_near], evidence.farthest[:wanted_far]
@@ -211,6 +217,7 @@ def render(plan: Plan, evidence: Evidence, pictured: Sequence[int] = ()) -> str:
             "far": _listed(far, plan),
             "far_count": str(len(far) or ""),
             "thumbnails": _pictured(pictured),
+            "signs": signs,
             "format": FORMAT,
         },
     )

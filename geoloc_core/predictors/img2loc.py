@@ -24,6 +24,8 @@ from geoloc_core.lmm.reading import SCHEMA, Reading, read_reply
 from geoloc_core.lmm.unanswered import Unanswered
 from geoloc_core.prediction import Evidence, Prediction, Query
 from geoloc_core.predictors import for_gallery
+from geoloc_core.predictors.signs import Signs
+from geoloc_core.signs.record import told
 from geoloc_core.status import Availability, Choice
 
 SAME_KM = 25.0  # candidates of the second turn that lie closer are one
@@ -43,6 +45,7 @@ class Img2Loc:
         budget: what may be spent, asked before anything is sent; by default anything.
         price: US dollars per million tokens, None if not known.
         shown: neighbours kept as evidence at each end, of those given to the model.
+        signs: reads what is written in the photo, for the prompt to tell; None tells nothing of it.
     """
 
     name = "img2loc"
@@ -58,13 +61,14 @@ class Img2Loc:
         budget: Budget | None = None,
         price: Price | None = None,
         shown: int = 16,
+        signs: Signs | None = None,
     ) -> None:
         if plan.retrieves and encoder is None:
             raise ValueError("This plan gives neighbours: pass the encoder of the gallery, or near = far = 0.")
         self.gallery, self.encoder, self.lmm = gallery, encoder, lmm
         if gallery.manifest.of_locations and plan.template == DEFAULT.template:
             plan = replace(plan, template=LOCATIONS_TEMPLATE)
-        self.plan, self.price, self.shown = plan, price, shown
+        self.plan, self.price, self.shown, self.signs = plan, price, shown, signs
         self.watch, self.budget = watch or Watch(), budget or Budget(None)
 
     def availability(self) -> Availability:
@@ -82,11 +86,13 @@ class Img2Loc:
             EncoderError: the encoder is not available or failed.
             FilterError: the query's limits cannot be used with the gallery, or leave nothing.
             GalleryError: the gallery cannot be searched or was made by another encoder.
+            ReaderError: what is written in the photo is to be told, and could not be looked for.
         """
         plan, found = self.plan, self._neighbours(query)
         most = min(plan.wanted_thumbnails, self.lmm.capabilities.images - 1)
         pictures = thumbnails(self.gallery, found.nearest, most)
-        prompt = render(plan, found, [position for position, _ in pictures])
+        written = told(self.signs.read(query)) if self.signs else ""
+        prompt = render(plan, found, [position for position, _ in pictures], written)
         return self._ask(prompt, query, tuple(jpeg for _, jpeg in pictures))
 
     def predict(self, query: Query) -> Prediction:
@@ -101,7 +107,7 @@ class Img2Loc:
         if not any(reading.location for reading in exchanges[0].readings):
             raise Unanswered(self._no_place(exchanges[0]), self._account(exchanges), self._evidence(query))
         distribution, width = samples.distribution(exchanges[0].readings)
-        choices = {"retrieval": self._retrieval(), **self._reply_choices(exchanges[0]), "kernel": width}
+        choices = {"retrieval": self._retrieval(), **self._told(), **self._reply_choices(exchanges[0]), "kernel": width}
         if self.plan.second_turn:
             second, choices["second turn"] = self._choose(query, distribution)
             exchanges += [second] if second else []
@@ -195,6 +201,9 @@ class Img2Loc:
             if not kept or distance_km((mode.lat, mode.lon), kept).min() > SAME_KM:
                 kept.append((mode.lat, mode.lon))
         return sorted(kept, reverse=True)
+
+    def _told(self) -> dict[str, Choice]:
+        return {"signs": Choice("told", "asked for: what is written in the photo")} if self.signs else {}
 
     def _retrieval(self) -> Choice:
         near, far = self.plan.wanted

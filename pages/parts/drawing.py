@@ -10,11 +10,22 @@ import streamlit as st
 from streamlit_folium import st_folium
 
 from geoloc_core.answer import Answer, SeenNeighbour
-from geoloc_core.maps import Marker, OfflineMap, PredictionView, neighbour_map, prediction_map
+from geoloc_core.maps import (
+    Marker,
+    OfflineMap,
+    PredictionView,
+    neighbour_map,
+    prediction_map,
+    score_map,
+    world_heat,
+)
 from geoloc_core.maps.tiles import TILE_LAYERS, TileLayer
+from geoloc_core.signs.clue import Clue
+from geoloc_core.signs.found import area_of
 from pages.parts.evidence import thumbnail
 from pages.parts.facts import take_click
 from pages.parts.frame import theme
+from pages.parts.signs.area import clue_shown
 from pages.parts.state import Work
 from pages.parts.text import degrees, inert, km, share
 
@@ -25,11 +36,23 @@ def prediction(now: Work, tiles: str) -> None:
     """The predicted place with everything that speaks for it; a click on it may say the true place."""
     picking = bool(st.session_state.get("click_truth"))
     answer = _answer(now)
+    alone = clue_shown(answer)
 
     def build() -> OfflineMap:
-        return prediction_map(_view(answer), theme(), _layer(tiles), picking)
+        return prediction_map(_view(answer, alone), theme(), _layer(tiles), picking)
 
-    _show(now, "prediction", (theme(), tiles, picking, answer.truth), build, picking)
+    _show(now, "prediction", (theme(), tiles, picking, answer.truth, alone and alone.key), build, picking)
+
+
+def everywhere(now: Work, tiles: str) -> None:
+    """The distribution over the world, for an answer that names no place."""
+    density = _answer(now).prediction.distribution.density
+    label, meaning = "Map of where photos are taken", "fewer to more photos"
+
+    def build() -> OfflineMap:
+        return score_map(world_heat(density), (), label, theme(), _layer(tiles), meaning)
+
+    _show(now, "prediction", (theme(), tiles), build)
 
 
 def neighbours(now: Work, end: Literal["nearest", "farthest"], tiles: str) -> None:
@@ -59,7 +82,8 @@ def _show(now: Work, name: str, state: tuple[Any, ...], build: Callable[[], Offl
     )
 
 
-def _view(answer: Answer) -> PredictionView:
+def _view(answer: Answer, alone: Clue | None) -> PredictionView:
+    """What the map shows; with a clue `alone`, the heat is where that one points."""
     truth = answer.truth
     return PredictionView(
         lat=answer.lat,
@@ -75,7 +99,7 @@ def _view(answer: Answer) -> PredictionView:
         neighbours=tuple(_marker(seen, None) for seen in answer.nearest),
         truth=(truth.lat, truth.lon) if truth else None,
         truth_title="True place, you say" if truth and truth.source == "user" else "True place, the photo says",
-        density=answer.prediction.distribution.density,
+        density=(area_of(alone) if alone else answer.prediction.distribution).density,
         samples=_samples(answer),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from geoloc_core.answer import Answer, SeenNeighbour
 from geoloc_core.errors import GeolocError
@@ -14,12 +15,20 @@ from pages.parts.state import Work
 from pages.parts.text import degrees, plain, share
 
 _THUMBNAIL = PhotoLimits(max_bytes=500_000, max_pixels=1_000_000, min_side=1)
+_DENSEST = "around each place. At the first they lie densest; the others follow by share."
+_CANDIDATES = {
+    "": f"The share of the votes {_DENSEST}",
+    "img2loc": f"The share of the replies {_DENSEST}",
+    "signs": "The share of the probability around each place. The first is right at most scales, country to town.",
+}
 _ENDS = {"nearest": "Most similar", "farthest": "Least similar"}
 _STEPS = {
     "load": "Loading the encoder",
     "encode": "Encoding the photo",
     "search": "Searching",
     "ask": "Asking the model",
+    "read": "Reading what is written",
+    "clues": "Looking for clues",
     "refine": "Searching around the likeliest places",
     "predict": "Weighing",
 }
@@ -65,10 +74,7 @@ def thumbnail(now: Work, seen: SeenNeighbour) -> str | None:
 def candidates(answer: Answer) -> None:
     """The distribution's modes with their share of its mass."""
     st.subheader("Candidates", anchor=False)
-    whose = "replies" if answer.prediction.account else "votes"
-    st.caption(
-        f"The share of the {whose} around each place. At the first they lie densest; the others follow by share."
-    )
+    st.caption(_CANDIDATES[answer.prediction.predictor if answer.prediction.signs or answer.prediction.account else ""])
     for spot in answer.candidates:
         st.progress(
             min(max(spot.mass, 0.0), 1.0),
@@ -79,27 +85,15 @@ def candidates(answer: Answer) -> None:
 def how_it_came(answer: Answer, now: Work) -> None:
     """Which gallery and encoder answered, on what, why, and how long each step took."""
     with st.expander("How this answer came about", icon=":material/account_tree:"):
-        gallery, model = st.columns(2, gap="medium")
-        made = now.gallery.manifest.created if now.gallery else None
-        drawn = ", drawn, not taken" if answer.synthetic else ""
-        gallery.markdown("**Gallery**")
-        gallery.markdown(
-            _list(
-                [
-                    ("Name", f"{answer.gallery_title or answer.gallery_name} ({answer.gallery_name})"),
-                    (answer.what.capitalize(), f"{answer.gallery_size:,}{drawn}"),
-                    ("From", answer.gallery_source or "not said"),
-                    ("Licence", answer.gallery_licence or "not said"),
-                    ("Made", f"{made:%d %B %Y}" if made else "not said"),
-                ]
-            )
-        )
+        gallery, model = st.columns(2, gap="medium") if now.gallery else (None, st.container())
+        if gallery and now.gallery:
+            _gallery_facts(answer, now.gallery, gallery)
         model.markdown("**Model**")
         model.markdown(
             _list(
                 [
                     ("Predictor", answer.prediction.predictor),
-                    ("Encoder", answer.encoder_id),
+                    *([("Encoder", answer.encoder_id)] if answer.encoder_id else []),
                     *((name.capitalize(), f"{c.value}: {c.reason}") for name, c in answer.choices.items()),
                 ]
             )
@@ -107,6 +101,23 @@ def how_it_came(answer: Answer, now: Work) -> None:
         seconds = answer.prediction.seconds
         model.markdown("**Seconds**")
         model.markdown(_list([(_STEPS.get(key, key), f"{value:.2f} s") for key, value in seconds.items()]))
+
+
+def _gallery_facts(answer: Answer, gallery: Gallery, column: DeltaGenerator) -> None:
+    made = gallery.manifest.created
+    drawn = ", drawn, not taken" if answer.synthetic else ""
+    column.markdown("**Gallery**")
+    column.markdown(
+        _list(
+            [
+                ("Name", f"{answer.gallery_title or answer.gallery_name} ({answer.gallery_name})"),
+                (answer.what.capitalize(), f"{answer.gallery_size:,}{drawn}"),
+                ("From", answer.gallery_source or "not said"),
+                ("Licence", answer.gallery_licence or "not said"),
+                ("Made", f"{made:%d %B %Y}" if made else "not said"),
+            ]
+        )
+    )
 
 
 def _row(seen: SeenNeighbour, picture: str | None) -> dict[str, object]:

@@ -25,6 +25,7 @@ _NO_TILES = "None: ask no other server"
 class Options:
     """The choices made; `because` says who chose the gallery and why, `synthetic` that its photos are drawn."""
 
+    listed: Listed
     gallery: Path
     because: Choice
     shown: int
@@ -49,9 +50,8 @@ def options() -> Options:
             help="Drawn over the built-in map. Its server then sees which places you look at.",
         )  # fmt: skip
     scope = scope_choice()
-    _who_answers(entry, because)
     synthetic = bool(entry.manifest and entry.manifest.synthetic)
-    return Options(entry.path, because, shown, voting, tiles, scope, synthetic)
+    return Options(entry, entry.path, because, shown, voting, tiles, scope, synthetic)
 
 
 def open_gallery(path: Path) -> Gallery:
@@ -110,7 +110,9 @@ def _gallery_choice() -> tuple[Listed, Choice]:
     return entry, because
 
 
-def _who_answers(entry: Listed, because: Choice) -> None:
+def who_answers(chosen: Options) -> None:
+    """Say which gallery answers and why, or why it cannot."""
+    entry, because = chosen.listed, chosen.because
     ready = readiness(entry)
     if not ready:
         st.warning(message(f"{ready.reason} {ready.remedy}"), icon=":material/warning:")

@@ -18,27 +18,33 @@ _CAPTIONS = {
     "knn": "Most likely place",
     "img2loc": "Most likely place, says the model",
     "geoclip": "Most likely place, by GeoCLIP",
+    "signs": "Most likely place, by what is written",
     "alone": "Most likely place, by retrieval alone",
 }
+_SILENT = " Correct what was read, take a sharper photo of the writing, or go by what the photo looks like."
 
 
 def show(now: Work, tiles: str) -> None:
     """Draw the session's answer."""
     answer = now.answer
     assert answer is not None
-    account = answer.prediction.account
+    account, signs = answer.prediction.account, answer.prediction.signs
     _warning(answer, is_example=now.example is not None)
     with st.container(border=True):
         _headline(answer, alone=now.unanswered is not None)
-        _figures(answer)
-        drawing.prediction(now, tiles)
-        st.caption(_in_words(answer))
-        _ways_out(answer)
+        if signs and signs.silent:
+            _nowhere(now, tiles)
+        else:
+            _somewhere(now, answer, tiles)
     if account:
         from pages.parts.lmm.claims import claim
 
         claim(account)
-    if len(answer.candidates) > 1:
+    if signs:
+        from pages.parts.signs.result import show_signs
+
+        show_signs(now, signs)
+    if len(answer.candidates) > 1 and not (signs and signs.silent):
         with st.container(border=True):
             candidates(answer)
     _ends(now, answer, tiles)
@@ -47,6 +53,23 @@ def show(now: Work, tiles: str) -> None:
         from pages.parts.lmm.claims import asked
 
         asked(account)
+
+
+def _somewhere(now: Work, answer: Answer, tiles: str) -> None:
+    _figures(answer)
+    if answer.prediction.signs:
+        from pages.parts.signs.area import clue_choice
+
+        clue_choice(answer.prediction.signs)
+    drawing.prediction(now, tiles)
+    st.caption(_in_words(answer))
+    _ways_out(answer)
+
+
+def _nowhere(now: Work, tiles: str) -> None:
+    """Nothing speaks for any place: the map shows no pin that somebody could take for an answer."""
+    drawing.everywhere(now, tiles)
+    st.caption("The heat shows where photos are taken, whatever is on them.")
 
 
 def _ends(now: Work, answer: Answer, tiles: str) -> None:
@@ -62,7 +85,7 @@ def _ends(now: Work, answer: Answer, tiles: str) -> None:
     if there:
         with st.container(border=True):
             neighbour_table(now)
-    else:
+    elif answer.prediction.account:
         st.caption("No neighbours were searched: the model saw the photo alone.")
 
 
@@ -82,8 +105,14 @@ def _warning(answer: Answer, is_example: bool) -> None:
 def _headline(answer: Answer, alone: bool) -> None:
     """The place; `alone` if a model was asked and named none."""
     with st.container(key="headline"):
+        signs = answer.prediction.signs
+        silent = signs is not None and signs.silent
         st.caption(_CAPTIONS["alone" if alone else answer.prediction.predictor])
-        st.title(plain(answer.place), anchor=False if alone else ANSWER)
+        st.title(
+            "Nobody can tell from its writing" if silent else plain(answer.place), anchor=False if alone else ANSWER
+        )
+        if signs:
+            st.markdown(plain(signs.headline) + (_SILENT if silent else ""))
         with st.container(horizontal=True, gap="xsmall"):
             if answer.prediction.account:
                 st.badge(

@@ -7,9 +7,9 @@ import time
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from geoloc_core.answer import Answer
 from geoloc_core.locate import encoder_of, predict
 from pages.parts.options import Options, open_gallery
+from pages.parts.signs.choice import How
 from pages.parts.state import Work
 
 
@@ -31,7 +31,7 @@ class _Steps:
             self._line.markdown(f":material/check: {self._text} · {time.perf_counter() - self._start:.2f} s")
 
 
-def run(now: Work, chosen: Options) -> None:
+def run(now: Work, chosen: Options, how: How) -> None:
     """Locate the photo and keep the answer in the session.
 
     Raises:
@@ -40,22 +40,29 @@ def run(now: Work, chosen: Options) -> None:
     assert now.photo is not None
     now.drop_answer()
     with st.status("Locating the photo", expanded=True) as status:
-        steps = _Steps()
-        steps("Opening the gallery")
-        gallery = open_gallery(chosen.gallery)
-        encoder = encoder_of(gallery)
-        prediction = predict(
-            now.photo,
-            gallery,
-            encoder,
-            shown=chosen.shown,
-            voting=chosen.voting,
-            scope=chosen.scope,
-            on_step=steps,
-        )
-        steps("Naming the places")
-        choices = {**prediction.choices, "gallery": chosen.because}
-        now.answer = Answer.of(prediction, gallery, now.truth, now.truth_source, choices)
-        now.gallery = gallery
+        now.watching = steps = _Steps()
+        try:
+            _by_signs(now) if how == "signs" else _by_likeness(now, chosen, steps)
+        finally:
+            now.watching = None
         steps.close()
         status.update(label="Located", state="complete", expanded=False)
+
+
+def _by_signs(now: Work) -> None:
+    from pages.parts.signs.running import read
+
+    read(now)
+
+
+def _by_likeness(now: Work, chosen: Options, steps: _Steps) -> None:
+    assert now.photo is not None
+    steps("Opening the gallery")
+    gallery = open_gallery(chosen.gallery)
+    encoder = encoder_of(gallery)
+    prediction = predict(
+        now.photo, gallery, encoder, shown=chosen.shown, voting=chosen.voting, scope=chosen.scope, on_step=steps
+    )
+    steps("Naming the places")
+    now.gallery, now.because = gallery, chosen.because
+    now.show(prediction)

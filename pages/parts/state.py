@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -40,6 +41,9 @@ class Work:
         round: counts photos, so that widgets of an earlier one start afresh.
         drawn: what was drawn.
         query: what was computed for the photo.
+        watching: is told of each step, while somebody watches.
+        struck: clues in its writing that the visitor does not believe.
+        corrections: number of a line in it -> what it really says.
     """
 
     incoming: str = ""
@@ -60,6 +64,9 @@ class Work:
     round: int = 0
     drawn: dict[Any, Any] = field(default_factory=dict)
     query: Query | None = None
+    watching: Callable[[str], None] | None = None
+    struck: frozenset[tuple[str, str]] = frozenset()
+    corrections: dict[int, str] = field(default_factory=dict)
 
     def take(self, photo: Photo, example: int | None = None) -> None:
         """Start on a new photo; what was known of the last one is forgotten."""
@@ -72,6 +79,7 @@ class Work:
         """Nothing at hand."""
         self.photo = self.example = self.problem = self.truth = self.query = None
         self.preview, self.truth_source, self.wanted, self.matches = b"", "exif", False, []
+        self.struck, self.corrections = frozenset(), {}
         self.drop_answer()
 
     def drop_answer(self) -> None:
@@ -82,11 +90,10 @@ class Work:
         self.drawn = {}
 
     def show(self, prediction: Prediction) -> None:
-        """A prediction over `gallery` becomes the answer."""
+        """A prediction, over `gallery` if there is one, becomes the answer."""
         from geoloc_core.answer import Answer
 
-        assert self.gallery is not None and self.because is not None
-        choices = {**prediction.choices, "gallery": self.because}
+        choices = {**prediction.choices, **({"gallery": self.because} if self.because else {})}
         self.answer = Answer.of(prediction, self.gallery, self.truth, self.truth_source, choices)
         self.unanswered, self.drawn = None, {}
 
@@ -102,20 +109,22 @@ class Work:
     def query_again(self, scope: Scope) -> Query:
         """The same for another answer: what an earlier one took to ask and to weigh is not counted again."""
         query = self.query_in(scope)
-        for step in ("ask", "predict"):
+        for step in ("ask", "clues", "predict"):
             query.seconds.pop(step, None)
         return query
 
     def _step(self, text: str) -> None:
         if self.asking:
             self.asking.on_step(text)
+        elif self.watching:
+            self.watching(text)
 
     def set_truth(self, truth: tuple[float, float] | None, source: TruthSource) -> None:
         """Say where the photo was really taken, or that nobody knows; an answer that is there is measured anew."""
         from geoloc_core.answer import Answer
 
         self.truth, self.truth_source = truth, source
-        if self.answer and self.gallery:
+        if self.answer:
             self.answer = Answer.of(self.answer.prediction, self.gallery, truth, source, self.answer.choices)
             self.drawn.pop("prediction", None)
 

@@ -8,12 +8,16 @@ from datetime import datetime
 
 _CODE = re.compile(r"`([\w ./:=-]+)`")
 _LAYOUT = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_LINKS = re.compile(r"(https?(?=://)|www(?=\.)|(?=@))", re.IGNORECASE)
 _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def plain(text: object) -> str:
-    """Any text so that Streamlit's Markdown shows it as it is: no link, image, formula, directive or HTML."""
-    return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
+    """Any text so that Streamlit's Markdown shows it as it is: no link, image, formula, directive or HTML.
+
+    Bare addresses become links whatever is escaped, so an unseen joiner interrupts them.
+    """
+    return _MARKUP.sub(r"\\\1", _LINKS.sub("\\1\u2060", " ".join(str(text).split())))
 
 
 def message(text: object) -> str:

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from geoloc_core.paths import ROOT
 
-NAMES = ("search", "near", "gallery", "pipeline", "memory", "gpu", "locate", "startup")
+NAMES = ("search", "near", "gallery", "pipeline", "memory", "gpu", "locate", "startup", "signs")
 OUT = ROOT / "build" / "bench"
 
 
