@@ -14,12 +14,16 @@ GeolocError
 ├── SourceError              a collection of photos that cannot be read
 ├── EncoderError             an encoder that does not exist or did not work
 │   └── WeightsMissing       its weights are not on this machine
+├── ModelError               a classifier of cells that cannot be built or used
+│   ├── CheckpointMissing    none in that folder
+│   └── CheckpointMisfit     its weights are damaged, or not those of its description
 ├── LmmError                 a large multimodal model that gave no reply
 │   ├── LmmRefused           its server would not take the request: the key, the model's name, the size
 │   ├── LmmBusy              it stayed too busy, failing or silent through all tries
 │   └── LmmCancelled         the user stopped it
 ├── ReaderError              a reader of text in photos that does not exist or did not work
 ├── PromptError              a prompt's text that cannot be used
+├── CellsError               geo-cells that cannot be made or used
 ├── NoAnswer                 a predictor that has no place to name
 ├── HubError                 the model hub would not give the weights
 │   ├── HubUnreachable       it did not answer in time
@@ -91,6 +95,18 @@ class WeightsMissing(EncoderError):
     """The encoder's weights are not on this machine."""
 
 
+class ModelError(GeolocError):
+    """A classifier of cells cannot be built, or not be used so."""
+
+
+class CheckpointMissing(ModelError):
+    """There is no trained model in that folder."""
+
+
+class CheckpointMisfit(ModelError):
+    """Weights are damaged, or not those of the model they are for."""
+
+
 class LmmError(GeolocError):
     """A large multimodal model gave no reply."""
 
@@ -113,6 +129,10 @@ class ReaderError(GeolocError):
 
 class PromptError(GeolocError):
     """A prompt's text cannot be used."""
+
+
+class CellsError(GeolocError):
+    """Geo-cells cannot be made of these places, or a file of them cannot be used."""
 
 
 class NoAnswer(GeolocError):

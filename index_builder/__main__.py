@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from geoloc_core.console import run
-from index_builder.commands import building, geoclip, keeping, signs, starter
+from index_builder.commands import building, cells, geoclip, keeping, signs, starter
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m index_builder", description="Build galleries to locate photos with, keep them, and share them."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (building, geoclip, keeping, signs, starter):
+    for group in (building, cells, geoclip, keeping, signs, starter):
         group.add(commands)
     return parser
 

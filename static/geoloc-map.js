@@ -3,8 +3,10 @@ Object.assign(window.GeolocMap, (() => {
   "use strict";
   const COPIES = [-360, 0, 360];
   const PALETTES = {  // from the weakest to the strongest
-    light: { nearest: ["#9db8ec", "#1d4ed8"], farthest: ["#e3b98a", "#b3500b"], candidate: ["#e79a9f", "#c81e3a"] },
-    dark: { nearest: ["#35578f", "#3b82f6"], farthest: ["#7a5230", "#ea7a1c"], candidate: ["#7c3441", "#f43f5e"] },
+    light: { nearest: ["#9db8ec", "#1d4ed8"], farthest: ["#e3b98a", "#b3500b"], candidate: ["#e79a9f", "#c81e3a"],
+             cell: ["#8fd0c6", "#0b5d56"] },
+    dark: { nearest: ["#35578f", "#3b82f6"], farthest: ["#7a5230", "#ea7a1c"], candidate: ["#7c3441", "#f43f5e"],
+            cell: ["#23524e", "#2dd4bf"] },
   };
   const COLOURS = {
     light: { guess: "#d11a3a", truth: "#11803f", dot: "#2563eb", line: "#1f2937", edge: "#ffffff" },
@@ -181,6 +183,21 @@ Object.assign(window.GeolocMap, (() => {
     }
   }
 
+  /** Geo-cells: `line` is a cell's border, `strength` (0 to 1) how likely it is beside the likeliest. */
+  function cells(map, { cells: items }) {
+    const [weak, strong] = (PALETTES[map.geoloc.theme] || PALETTES.light).cell;
+    for (const item of items) {
+      const colour = mix(weak, strong, Math.sqrt(item.strength));
+      const style = { color: colour, weight: 0.8 + item.strength, opacity: 0.75, fillColor: colour,
+        fillOpacity: 0.06 + 0.5 * Math.sqrt(item.strength) };
+      for (const turn of COPIES) {
+        const made = L.polygon(moved(item.line, turn), style);
+        made.bindTooltip(asHtml(item.title), { className: "gl-tip", sticky: true });
+        made.bindPopup(() => card(item), POPUP).addTo(map);
+      }
+    }
+  }
+
   /** The distribution as an image whose rows are even in Web Mercator. */
   function heat(map, { image, south, west, north, east }) {
     for (const turn of COPIES)
@@ -252,5 +269,5 @@ Object.assign(window.GeolocMap, (() => {
     });
   }
 
-  return { numbered, dots, diamonds, pin, ring, heat, line, legend, fit, pick };
+  return { numbered, dots, diamonds, pin, ring, cells, heat, line, legend, fit, pick };
 })());

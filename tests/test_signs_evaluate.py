@@ -107,7 +107,7 @@ def test_a_kind_that_lies_is_believed_less() -> None:
     for clue in (FRENCH, IN_PARIS):
         truth, lie = lesson([clue], "FR", *PARIS), lesson([clue], "ES", *MADRID)
         honest, lying = (learn(Lessons((one,) * 60))[clue.kind] for one in (truth, lie))
-        assert honest.misled < Weight().misled < lying.misled
+        assert lying.temperature < Weight().temperature < honest.temperature
 
 
 def test_a_rare_kind_keeps_nearly_the_default_and_learning_gains() -> None:

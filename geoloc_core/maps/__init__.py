@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from geoloc_core.maps.base import OfflineMap, Theme
+    from geoloc_core.maps.cells import CellsView, cell_layer, cells_map
     from geoloc_core.maps.scores import score_map, world_heat
     from geoloc_core.maps.tiles import TILE_LAYERS, TileLayer
     from geoloc_core.maps.views import Marker, PredictionView, neighbour_map, prediction_map
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 _HOME = {
     "OfflineMap": "base",
     "Theme": "base",
+    "CellsView": "cells",
+    "cell_layer": "cells",
+    "cells_map": "cells",
     "score_map": "scores",
     "world_heat": "scores",
     "TILE_LAYERS": "tiles",
@@ -34,11 +38,14 @@ _HOME = {
 }
 __all__ = [
     "TILE_LAYERS",
+    "CellsView",
     "Marker",
     "OfflineMap",
     "PredictionView",
     "Theme",
     "TileLayer",
+    "cell_layer",
+    "cells_map",
     "neighbour_map",
     "prediction_map",
     "score_map",

@@ -16,8 +16,16 @@ Commands = argparse._SubParsersAction  # what argparse calls the thing that take
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
-    """The source, and what may be said about it."""
+    """The source, what may be said about it, and the shards it is cut into."""
     parser.add_argument("source", type=Path, metavar="SOURCE", help="folder, table or archive with the photos")
+    group = add_source_options(parser)
+    group.add_argument(
+        "--shard-rows", type=int, default=1024, metavar="N", help="rows done or lost together (default: %(default)s)"
+    )
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """What may be said about a source."""
     group = parser.add_argument_group("source")
     group.add_argument(
         "--kind",
@@ -45,9 +53,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--exclude-ids-only", action="store_true", help="keep out the photos alone, not their authors'")
     group.add_argument("--limit", type=int, metavar="N", help="read the first N entries only")
-    group.add_argument(
-        "--shard-rows", type=int, default=1024, metavar="N", help="rows done or lost together (default: %(default)s)"
-    )
+    return group
 
 
 def add_embedding(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from geoloc_core.signs import clues as kinds
 from geoloc_core.signs.clue import Clue
 from geoloc_core.signs.combine import Weights
 from geoloc_core.signs.found import judge
+from geoloc_core.signs.lookalike import undisguised_writing
 from index_builder.signs.accuracy import character_accuracy
 from index_builder.signs.readings import Progress, Reading, readings
 
@@ -113,7 +114,7 @@ def evaluate(
 
 def _judge(reading: Reading, weights: Weights | None) -> Judged:
     start = time.perf_counter()
-    found = kinds.find(reading.writing)
+    found = kinds.find(undisguised_writing(reading.writing))
     answer = score(reading, found, weights, radius=True)
     return Judged(reading, found, answer, time.perf_counter() - start)
 

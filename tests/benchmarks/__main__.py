@@ -11,7 +11,19 @@ from importlib import import_module
 
 from geoloc_core.paths import ROOT
 
-NAMES = ("search", "near", "gallery", "pipeline", "memory", "gpu", "locate", "startup", "signs")
+NAMES = (
+    "search",
+    "near",
+    "gallery",
+    "pipeline",
+    "memory",
+    "gpu",
+    "locate",
+    "cells",
+    "translocator",
+    "startup",
+    "signs",
+)
 OUT = ROOT / "build" / "bench"
 
 

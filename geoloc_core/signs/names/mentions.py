@@ -22,6 +22,7 @@ LEAST_TRUST = 0.02
 MAX_TOKENS, MAX_RUNS = 800, 4000  # of a photo; a map may be full of words
 MAX_MENTIONS = 100
 _FOREIGN = 0.02
+_BRANDED, _FEW = 0.1, 4  # what a name beside a brand's is worth, where so few lines are written
 _SHORT = 2  # words of a line that may go on in the next
 
 
@@ -67,10 +68,19 @@ def mentions_in(writing: Writing) -> list[Mention]:
 
 
 def _heard(mention: Mention, writing: Writing) -> float:
-    """The trust in a mention, less where the other words are in a language foreign to its places."""
+    """The trust in a mention, less where the other words are in a language foreign to its places, or a brand's name."""
     rest = writing.text.replace(mention.text, " ")
     odds = mention.trust / (1 - mention.trust) * spoken_around(mention.places, rest)
+    if "alone" in mention.around.kinds and _is_of_a_brand(mention, writing):
+        odds *= _BRANDED
     return odds / (1 + odds)
+
+
+def _is_of_a_brand(mention: Mention, writing: Writing) -> bool:
+    """Whether little is written but the name and a brand's above or below it ("L'Oréal", "Paris")."""
+    lines = [i for i, line in enumerate(writing.lines) if line.text]
+    beside = {i + step for i in mention.lines for step in (-1, 1)} & set(lines)
+    return len(lines) <= _FEW and any(is_brand(writing.lines[i].text) for i in beside)
 
 
 def _sentences(writing: Writing) -> list[list[Token]]:

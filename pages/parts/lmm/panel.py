@@ -37,6 +37,7 @@ class Wish:
         cap: US dollars that the session may spend; None for no limit.
         prices: US dollars per million tokens read and written; None as far as known by itself.
         cached: answer identical questions from replies kept before.
+        signs: tell what is written in the photo, and the clues in it.
     """
 
     server: Server
@@ -44,6 +45,7 @@ class Wish:
     cap: float | None
     prices: tuple[float | None, float | None]
     cached: bool
+    signs: bool
 
 
 def panel(now: Work, chosen: Options) -> Wish | None:
@@ -70,7 +72,11 @@ def panel(now: Work, chosen: Options) -> Wish | None:
             )  # fmt: skip
         with prompt:
             plan = plan_choice(chosen.synthetic and real, more)
-    return Wish(replace(server, timeout_s=wait), plan, cap, prices, cached)
+            signs = st.toggle(
+                "Tell what is written in the photo", False, key="lmm_signs", persist_state="session",
+                help="It is read here first; its lines and clues go into the prompt, corrected and without those struck.",
+            )  # fmt: skip
+    return Wish(replace(server, timeout_s=wait), plan, cap, prices, cached, signs)
 
 
 def _wait() -> float:

@@ -65,7 +65,7 @@ def start(now: Work, chosen: Options, wish: Wish) -> None:
     now.drop_answer()
     now.gallery, now.because = open_gallery(chosen.gallery), chosen.because
     asking = Asking(lmm.model, lmm.destination, chosen)
-    predictor = _predictor(chosen, wish, lmm, asking.watch())
+    predictor = _predictor(now, chosen, wish, lmm, asking.watch())
     now.asking = asking
     asking.start(lambda: predictor.predict(query))
 
@@ -74,7 +74,7 @@ def _prepared(now: Work, chosen: Options, wish: Wish) -> tuple[Ready | None, str
     """The question as it would be sent, or why there is none."""
     try:
         lmm = wish.server.open()
-        predictor = _predictor(chosen, wish, lmm)
+        predictor = _predictor(now, chosen, wish, lmm)
         able = predictor.availability()
         if not able:
             return None, f"{able.reason} {able.remedy}"
@@ -85,10 +85,11 @@ def _prepared(now: Work, chosen: Options, wish: Wish) -> tuple[Ready | None, str
         return None, str(error)
 
 
-def _predictor(chosen: Options, wish: Wish, lmm: Lmm, watch: Watch | None = None) -> Img2Loc:
+def _predictor(now: Work, chosen: Options, wish: Wish, lmm: Lmm, watch: Watch | None = None) -> Img2Loc:
     from geoloc_core.lmm.cache import Cached
     from geoloc_core.locate import encoder_of
     from geoloc_core.predictors.img2loc import Img2Loc
+    from geoloc_core.predictors.signs import Signs
 
     assert wish.plan is not None
     gallery = open_gallery(chosen.gallery)
@@ -96,7 +97,7 @@ def _predictor(chosen: Options, wish: Wish, lmm: Lmm, watch: Watch | None = None
     asked: Lmm = Cached(lmm, user_cache_path("geoloc") / "replies") if wish.cached else lmm
     return Img2Loc(
         gallery, encoder, asked, plan=wish.plan, watch=watch, budget=budget(wish.cap), price=_price(wish, lmm),
-        shown=chosen.shown,
+        shown=chosen.shown, signs=Signs(struck=now.struck, corrections=now.corrections) if wish.signs else None,
     )  # fmt: skip
 
 
