@@ -5,46 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict, Field
 
 from geoloc_core.cells import s2
+from geoloc_core.cells.about import MOST_LEVELS, About
 from geoloc_core.cells.level import Level
 from geoloc_core.cells.s2 import Classes, Ids
 from geoloc_core.errors import CellsError
 
 NAMES = ("coarse", "middle", "fine")
-_MOST_LEVELS = 5
-
-
-class About(BaseModel):
-    """Where a partition comes from.
-
-    Attributes:
-        title: what to call it.
-        source, licence: of the photos it was made of.
-        photos: how many photos it was made of, those in cells that were dropped among them; 0 if nobody says.
-        most: the most photos a cell of each level may hold before it is cut in four; empty if nobody says.
-        least: cells with so many photos or fewer were dropped.
-        synthetic: made of drawn photos, so that its cells mean nothing for real ones.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    title: str = Field("", max_length=200)
-    source: str = Field("", max_length=2_000)
-    licence: str = Field("", max_length=2_000)
-    photos: int = Field(0, ge=0)
-    most: tuple[int, ...] = Field((), max_length=_MOST_LEVELS)
-    least: int = Field(0, ge=0)
-    synthetic: bool = False
-    created: datetime | None = None
-    command: str = Field("", max_length=2_000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +32,8 @@ class Partition:
     about: About
 
     def __init__(self, parts: Sequence[Level], about: About | None = None) -> None:
-        if not 1 <= len(parts) <= _MOST_LEVELS or len({part.name for part in parts}) < len(parts):
-            raise CellsError(f"A partition has 1 to {_MOST_LEVELS} levels of different names. Give those.")
+        if not 1 <= len(parts) <= MOST_LEVELS or len({part.name for part in parts}) < len(parts):
+            raise CellsError(f"A partition has 1 to {MOST_LEVELS} levels of different names. Give those.")
         nested = [replace(parts[0], parent=np.full(len(parts[0]), -1))]
         for finer in parts[1:]:
             nested.append(replace(finer, parent=_parents(nested[-1], finer)))
@@ -128,7 +101,7 @@ class Partition:
         """Write it into one file, whole or not at all; see `storage`."""
         from geoloc_core.cells.storage import save
 
-        return save(self, Path(path))
+        return save(self.parts, self.about, Path(path))
 
     @classmethod
     def open(cls, path: Path | str) -> Partition:
@@ -139,7 +112,7 @@ class Partition:
         """
         from geoloc_core.cells.storage import read
 
-        return read(Path(path))
+        return read(Path(path), cls)
 
 
 def _parents(coarser: Level, finer: Level) -> Classes:

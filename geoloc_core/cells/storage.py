@@ -12,20 +12,22 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
 
 from geoloc_core.cells import s2
+from geoloc_core.cells.about import About
 from geoloc_core.cells.level import Level
-from geoloc_core.cells.partition import About, Partition
 from geoloc_core.errors import CellsError, CoordinateError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Made = TypeVar("Made")
 FORMAT, VERSION = b"geoloc-cells", 1
 MOST_CELLS = 1_000_000
 _MOST_BYTES = 200_000_000
@@ -33,8 +35,8 @@ _COLUMNS = ("level", "class", "token", "photos", "lat", "lon")
 _AGAIN = "Copy it again, or build it again with `python -m index_builder cells`."
 
 
-def save(partition: Partition, path: Path) -> Path:
-    """Write a partition; the same one gives the same bytes.
+def save(parts: Sequence[Level], about: About, path: Path) -> Path:
+    """Write a partition's levels; the same ones give the same bytes.
 
     Raises:
         OSError: the disk is full or may not be written; what was there is whole.
@@ -44,7 +46,7 @@ def save(partition: Partition, path: Path) -> Path:
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         with partial.open("wb") as stream:
-            pq.write_table(_table(partition), stream, compression="zstd", use_dictionary=["level"])
+            pq.write_table(_table(parts, about), stream, compression="zstd", use_dictionary=["level"])
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)
@@ -53,10 +55,9 @@ def save(partition: Partition, path: Path) -> Path:
     return path
 
 
-def _table(partition: Partition) -> pa.Table:
+def _table(parts: Sequence[Level], about: About) -> pa.Table:
     import pyarrow as pa
 
-    parts = partition.parts
     boxes = np.array([part.bounds(cell) for part in parts for cell in range(len(part))])
     points = np.concatenate([part.points for part in parts])
     columns = {
@@ -68,12 +69,12 @@ def _table(partition: Partition) -> pa.Table:
         "lon": points[:, 1],
         **dict(zip(("south", "west", "north", "east"), boxes.T.copy(), strict=True)),
     }
-    said = {"version": VERSION, "about": partition.about.model_dump(mode="json", exclude_defaults=True)}
+    said = {"version": VERSION, "about": about.model_dump(mode="json", exclude_defaults=True)}
     return pa.table(columns).replace_schema_metadata({FORMAT: json.dumps(said)})
 
 
-def read(path: Path) -> Partition:
-    """Read and check what `save` wrote. Boxes are not read: tokens say where cells lie.
+def read(path: Path, make: Callable[[tuple[Level, ...], About], Made]) -> Made:
+    """What `make` makes of the levels that `save` wrote. Boxes are not read: tokens say where cells lie.
 
     Raises:
         CellsError: there is no such file, or it is no partition, or damaged.
@@ -84,7 +85,7 @@ def read(path: Path) -> Partition:
         raise CellsError(f"There is no file {path}. Check the path, or build one with `python -m index_builder cells`.")
     try:
         table, about = _load(path)
-        return Partition(_levels(table), about)
+        return make(tuple(_levels(table)), about)
     except (OSError, KeyError, TypeError, ValueError, CoordinateError, ValidationError, pa.ArrowException) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(". ")
         raise CellsError(f"{path} cannot be used as geo-cells ({first}). {_AGAIN}") from None
