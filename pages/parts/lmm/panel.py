@@ -74,7 +74,7 @@ def panel(now: Work, chosen: Options) -> Wish | None:
             plan = plan_choice(chosen.synthetic and real, more)
             signs = st.toggle(
                 "Tell what is written in the photo", False, key="lmm_signs", persist_state="session",
-                help="It is read here first. Lines and clues go into the prompt, as corrected and without those struck.",
+                help="It is read here first. Lines and clues go into the prompt, corrected and without those struck.",
             )  # fmt: skip
     return Wish(replace(server, timeout_s=wait), plan, cap, prices, cached, signs)
 
