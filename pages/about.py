@@ -15,6 +15,9 @@ Geoloc answers one question, *where in the world was this photo taken?*, and sho
 photo is turned into an embedding and compared with a **gallery** of photos whose places are known. The most similar
 ones vote for their places; the place with the most votes is the prediction, and the spread of the votes is the
 circle around it.
+
+It can also **read what is written** in the photo: street names, notices, telephone numbers, number plates. Each is a
+clue with a sentence of its own, and the clues together name the place.
 """
 _LIMITS = """
 - **A prediction is a guess by resemblance.** It is right where similar photos of that place are in the gallery, and
@@ -24,6 +27,8 @@ _LIMITS = """
   has not been measured. Read it as *how much the votes agree*.
 - **A multimodal model's words are claims.** It can name coordinates and convincing reasons for a place it has only
   guessed. Geoloc shows them apart from the evidence.
+- **Signs can mislead.** A poster of Paris hangs in Tokyo, and readers misread letters. Each clue says what it rests on;
+  strike what you do not believe.
 - **The starter gallery is a drawing of the world.** It lets the app run at once on any machine; its answers mean
   nothing for real photos.
 - **Galleries are uneven.** They hold many photos of places that many people photograph, and answers lean towards
@@ -48,6 +53,7 @@ _METHODS = """
 | Neighbours' votes through a kernel density (`knn`) | N. Vo, N. Jacobs, J. Hays: *Revisiting IM2GPS in the deep learning era*, ICCV 2017 |
 | Nearest and farthest neighbours as evidence; asking a multimodal model (`img2loc`) | Z. Zhou et al.: *Img2Loc: revisiting image geolocalization using multi-modality foundation models and image-based retrieval-augmented generation*, SIGIR 2024 |
 | Places and photos in one space; words to a map | V. Vivanco Cepeda, G. K. Nayak, M. Shah: *GeoCLIP: Clip-inspired alignment between locations and images for effective worldwide geo-localization*, NeurIPS 2023 |
+| Reading signs (`signs`) | PP-OCR through [RapidOCR](https://github.com/RapidAI/RapidOCR), where installed [Tesseract](https://github.com/tesseract-ocr/tesseract); the clues and their combination are Geoloc's own |
 | Encoder `clip-l14` | A. Radford et al.: *Learning transferable visual models from natural language supervision*, ICML 2021 |
 | Encoder `siglip2` | M. Tschannen et al.: *SigLIP 2: multilingual vision-language encoders*, 2025 |
 | Encoder `mobileclip2` | F. Faghri et al.: *MobileCLIP2: improving multi-modal reinforced training*, 2025 |
@@ -58,6 +64,9 @@ _CREDITS = """
 | Geoloc | its authors | Apache-2.0 |
 | Land, borders and countries | [Natural Earth](https://www.naturalearthdata.com) | public domain |
 | Names of towns | [GeoNames](https://www.geonames.org) | CC BY 4.0 |
+| Models that read text | [PaddleOCR](https://github.com/PaddlePaddle/PaddleOCR), by way of RapidOCR | Apache-2.0 |
+| Numbering plans | [libphonenumber](https://github.com/google/libphonenumber) | Apache-2.0 |
+| Frequencies of words | [wordfreq](https://github.com/rspeer/wordfreq) | CC BY-SA 4.0 |
 | GeoCLIP's weights and coordinates | [its authors](https://github.com/VicenteVivan/geo-clip) | MIT |
 | Maps | [Leaflet](https://leafletjs.com) | BSD-2-Clause |
 | Encoders | see *Galleries and models* | each its own |
@@ -72,6 +81,8 @@ _PACKAGES = (
     "pillow",
     "torch",
     "open_clip_torch",
+    "rapidocr",
+    "onnxruntime",
     "pyarrow",
     "shapely",
 )

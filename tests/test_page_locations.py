@@ -14,7 +14,7 @@ from geoloc_core.gallery.catalogue import STARTER, STARTER_LOCATIONS, default_ga
 from geoloc_core.paths import ROOT
 from geoloc_core.settings import Settings, settings
 from pages.parts import locations
-from tests.app_driver import add_gallery, good_photo, locate, until, upload
+from tests.app_driver import add_gallery, by_likeness, good_photo, locate, until, upload
 from tests.make_geoclip import readable_gallery
 
 
@@ -41,7 +41,7 @@ def test_a_photo_is_located_by_places_alone():
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     at.selectbox(key="gallery").select(str(STARTER_LOCATIONS)).run()
     assert not any("vote" in slider.label for slider in at.slider)
-    locate(upload(at, good_photo()))
+    locate(by_likeness(upload(at, good_photo())))
     assert not at.exception
     assert "Most likely place, by GeoCLIP" in [caption.value for caption in at.caption]
     heads = [head.value for head in at.subheader]
