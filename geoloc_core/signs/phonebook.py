@@ -28,6 +28,7 @@ DIGITS = 15
 _RUNS = re.compile(r"\d+")
 _SLASH = frozenset(str.split("DE AT BE IT HR RS SI BA MK ME LU CZ SK PL EC PY"))
 _WHOLE = frozenset(str.split("CN NL IN TW ID PK BD TH"))  # the area code, then the rest in one piece
+_PAIRS = frozenset({"DE"})  # "02 21 / 12 34 56", as the old standard DIN 5008 had it
 _RIGID = frozenset(str.split("US CA FR JP RU KR BR PL NO DK"))  # hardly anybody groups differently
 _HYPHEN = frozenset(str.split("CN NL IN TW ID PK BD TH JP KR SE FI DE AT PH IL"))
 _DOTS = frozenset(str.split("FR CH BE US CA NL AT LU IT GP MQ RE GF NC PF DK PT"))
@@ -170,11 +171,21 @@ def _likeness(runs: tuple[str, ...], usual: tuple[str, ...], region: str, bracke
         return 0.9 if runs == (usual[0], theirs[len(usual[0]) :]) else 0.6 if runs == usual else 0.2
     if runs == usual:
         return 1.0
+    if region in _PAIRS and _in_pairs(runs, usual[0]):
+        return 0.9
     if bracket and runs[0] != usual[0]:
         return 0.05
     if len(runs) == 1:
         return 0.5
     return (0.1 if region in _RIGID else 0.35) if runs[0] == usual[0] else 0.05 if region in _RIGID else 0.12
+
+
+def _in_pairs(runs: tuple[str, ...], area: str) -> bool:
+    """Whether the subscriber's number, and perhaps the area code before it, are written two digits at a time."""
+    split = next((i for i in range(1, len(runs)) if "".join(runs[:i]) == area), 0)
+    code, rest = runs[:split], runs[split:]
+    paired = len(rest) > 1 and len(rest[0]) <= 3 and all(len(run) == 2 for run in rest[1:])
+    return bool(split) and paired and (split == 1 or all(len(run) <= 2 for run in code))
 
 
 def _style(written: str, usual: str, region: str) -> float:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -245,16 +245,17 @@ def _clue(kind: str, best: tuple[str, ...], group: list[Match], sentence: str) -
         doubt *= 1 - match.trust / 2
     words = ", ".join(f"“{shown}”" for shown in list(surest)[:3])
     meaning = f" ({first.entry.meaning})" if first.entry.meaning else ""
-    text = sentence.format(words=words, meaning=meaning, countries=_listed(best))
+    text = sentence.format(words=words, meaning=meaning, countries=_listed(first.entry.lands.countries, best))
     lines = tuple(sorted({match.line for match in group}))
     lands = first.entry.lands
     return Clue(kind, ", ".join(list(surest)[:3]), text, lines, lands.countries, lands.spots, min(1 - doubt, 0.97))
 
 
-def _listed(codes: Sequence[str]) -> str:
+def _listed(fits: Mapping[str, float], codes: Sequence[str]) -> str:
+    """The countries, those first where the word is met most often; last those where only a part speaks so."""
     from geoloc_core.signs.areas import country_name, listed, mass
 
-    return listed([country_name(code) for code in sorted(codes, key=lambda code: -mass(code))])
+    return listed([country_name(code) for code in sorted(codes, key=lambda code: -fits.get(code, 0.0) * mass(code))])
 
 
 def _words(text: str) -> list[str]:
