@@ -130,3 +130,10 @@ def test_any_text_is_taken(text: str):
     for clue in clues:
         assert 0 <= clue.trust <= 1 and clue.kind == "language"
         assert clue.countries and clue.lines
+
+
+def test_an_unsure_line_beside_much_of_another_language_counts_little():
+    lines = ("This image is provided", "as an example of the", "power of embedded", "Extension and", "PLUS metadata")
+    clues = LanguageFinder().find(Writing.of(Line(text, 0.95) for text in lines))
+    assert clues[0].subject == "en"
+    assert all(clue.trust < 0.3 for clue in clues[1:])

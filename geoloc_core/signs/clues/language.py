@@ -44,6 +44,7 @@ _SHARPNESS = 0.8  # of the model's log probabilities; calibrated on texts of the
 _WORDS = 2.5  # how much commoner lines of words are than names, against what the model was trained on
 _OWN = 2.0  # log probability by which a line may prefer another language and still be put down to this one
 _MIXED = 0.06  # share from which a language counts in a mixture
+_SURE, _FEW_BESIDE = 0.8, 2.0  # an unsure language counts whole if it has half the letters of the main one
 _ENGLISH, _ENGLISH_BESIDE = 0.65, 0.3  # most trust in English: it is on signs everywhere, the more beside another
 
 
@@ -56,12 +57,22 @@ class LanguageFinder:
     def find(self, writing: Writing) -> Sequence[Clue]:
         """A clue for each language, the surest first."""
         found = [*_single(writing), *_han(writing), *_modelled(writing)]
+        found = [
+            (top, shares, lines, trust * _stray(trust, lines, found, writing)) for top, shares, lines, trust in found
+        ]
         others = any(top != "en" and trust > 0.5 for top, _, _, trust in found)
         clues = [_clue(top, shares, lines, _tempered(top, trust, others)) for top, shares, lines, trust in found]
         return sorted((clue for clue in clues if clue.trust >= 0.1), key=lambda clue: -clue.trust)[:MOST]
 
 
 Finding = tuple[str, Mapping[str, float], tuple[int, ...], float]  # top language, shares of the mixture, lines, trust
+
+
+def _stray(trust: float, lines: Sequence[int], found: Sequence[Finding], writing: Writing) -> float:
+    """What is left of an unsure finding in few letters beside a language of many: a name, or a line misread."""
+    counts = [sum(writing.lines[i].letters for i in own) for _, _, own, _ in found]
+    own = sum(writing.lines[i].letters for i in lines)
+    return 1.0 if trust >= _SURE else min(1.0, _FEW_BESIDE * own / max(counts))
 
 
 def _tempered(top: str, trust: float, others: bool) -> float:
