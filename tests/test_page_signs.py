@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import TimeoutError
 
 from geoloc_core.paths import ROOT
 from tests.browser import Seen, Visit, chromium, serve
@@ -91,19 +93,25 @@ def test_striking_and_correcting_change_the_answer_and_can_be_undone(visit: Visi
     page.get_by_role("heading", name="Dortmund").wait_for()
     idle(page)
     page.get_by_text("Correct what was read").click()
-    grid = page.get_by_test_id("stDataFrame").first
-    grid.scroll_into_view_if_needed()
-    for _ in range(10):  # the grid is a canvas, which takes clicks only once it is drawn
-        page.wait_for_timeout(500)
-        grid.dblclick(position={"x": 60, "y": 52})
-        if page.locator("textarea.gdg-input").count():
-            break
-    page.keyboard.press("Control+A")
-    page.keyboard.type("Stadt Hannover")
-    page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Hannover").wait_for(timeout=30_000)
+    write_first_line(page, "Stadt Hannover")
+    page.get_by_role("heading", name="Hannover").wait_for(timeout=60_000)
     assert not seen.errors
     page.context.close()
+
+
+def write_first_line(page, text: str) -> None:
+    """Type into the first cell of the table of lines: a canvas, which takes clicks only once it is drawn."""
+    grid = page.get_by_test_id("stDataFrame").first
+    grid.scroll_into_view_if_needed()
+    editor = page.locator("textarea.gdg-input")
+    for _ in range(10):
+        page.wait_for_timeout(500)
+        grid.dblclick(position={"x": 60, "y": 52})
+        with suppress(TimeoutError):
+            editor.wait_for(timeout=3_000)
+            break
+    editor.fill(text)
+    editor.press("Enter")
 
 
 def test_nothing_to_read_names_no_place(visit: Visit, tmp_path: Path):

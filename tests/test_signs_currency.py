@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoloc_core.places import gazetteer
+from geoloc_core.signs import tables
 from geoloc_core.signs.clue import Clue
 from geoloc_core.signs.clues import load
-from geoloc_core.signs.clues.currency import CURRENCIES
 from geoloc_core.signs.writing import Line, Writing
 
 find = load("currency").find
@@ -103,8 +101,7 @@ def test_prices_in_one_currency_are_one_clue():
 
 
 def test_the_table_names_countries_there_are():
-    with CURRENCIES.open(encoding="utf-8") as table:
-        rows = list(csv.DictReader(table))
+    rows = tables.rows("currencies")
     assert len({(row["sign"], row["stands"]) for row in rows}) == len(rows) > 200
     codes = {pair.split(":")[0] for row in rows for pair in row["countries"].split()}
     assert codes <= set(gazetteer().countries)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoloc_core.places import gazetteer
+from geoloc_core.signs import tables
 from geoloc_core.signs.clues import load
-from geoloc_core.signs.clues.domain import DOMAINS
 from geoloc_core.signs.writing import Line, Writing
 
 find = load("domain").find
@@ -80,8 +78,7 @@ def test_a_bare_name_is_trusted_less_than_one_with_www():
 
 
 def test_the_table_names_countries_there_are():
-    with DOMAINS.open(encoding="utf-8") as table:
-        rows = list(csv.DictReader(table))
+    rows = tables.rows("domains")
     assert len(rows) > 300 and len({row["ending"] for row in rows}) == len(rows)
     codes = {pair.split(":")[0] for row in rows for pair in row["countries"].split()}
     assert codes <= set(gazetteer().countries)

@@ -10,8 +10,6 @@ The schema's metadata hold what the partition says of itself, as JSON under the 
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +21,7 @@ from geoloc_core.cells import s2
 from geoloc_core.cells.about import About
 from geoloc_core.cells.level import Level
 from geoloc_core.errors import CellsError, CoordinateError
+from geoloc_core.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,15 +42,8 @@ def save(parts: Sequence[Level], about: About, path: Path) -> Path:
     """
     import pyarrow.parquet as pq
 
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with partial.open("wb") as stream:
-            pq.write_table(_table(parts, about), stream, compression="zstd", use_dictionary=["level"])
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as stream:
+        pq.write_table(_table(parts, about), stream, compression="zstd", use_dictionary=["level"])
     return path
 
 

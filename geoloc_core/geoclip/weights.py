@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from geoloc_core.encoders.checkpoints import weights_sha256
 from geoloc_core.errors import EncoderError, WeightsMissing
+from geoloc_core.files import replacing
 from geoloc_core.geoclip.config import NAME, PUBLISHED, Config, read_config
 
 if TYPE_CHECKING:
@@ -155,15 +154,8 @@ def save(folder: Path, model: GeoClipModel, config: Config) -> Path:
 
 
 def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as stream:
+        stream.write(data)
 
 
 def _reading(file: Path, how: Callable[[Path], Any]) -> Any:

@@ -8,6 +8,7 @@ that very area is 1 / share times as probable inside it. `STRAY` of the numbers 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, lru_cache
 
 import numpy as np
@@ -37,11 +38,7 @@ def placed(found: Found, stray: float = STRAY) -> tuple[dict[str, float], tuple[
     if top <= 0:
         return {}, ()
     kept = {code: max(fit / top, _LEAST) for code, fit in countries.items() if fit > 0}
-    return kept, tuple(_fitted(spot, max(fit / top, _LEAST)) for spot, fit in spots if fit > 0)
-
-
-def _fitted(spot: Spot, fit: float) -> Spot:
-    return Spot(spot.lat, spot.lon, spot.km, fit, spot.name, spot.country)
+    return kept, tuple(replace(spot, fit=max(fit / top, _LEAST)) for spot, fit in spots if fit > 0)
 
 
 @lru_cache(maxsize=4096)
@@ -50,7 +47,7 @@ def share(spot: Spot) -> float:
     on = ground()
     if spot.country not in on.codes:
         return 1.0
-    inside = float(on.prior @ on.fit(Clue("", "", "", (), {}, (_fitted(spot, 1.0),))))
+    inside = float(on.prior @ on.fit(Clue("", "", "", (), {}, (replace(spot, fit=1.0),))))
     return float(np.clip(inside / max(mass(spot.country), 1e-12), 1e-4, 1.0))
 
 

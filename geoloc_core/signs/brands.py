@@ -6,11 +6,10 @@ most continents, however well its makers' country is known: a Toyota is no sign 
 
 from __future__ import annotations
 
-import csv
 from functools import cache
 
-from geoloc_core.paths import ASSETS
 from geoloc_core.places import fold
+from geoloc_core.signs import tables
 
 _FUZZY = 8  # letters from which a name may be read with one letter wrong
 
@@ -18,8 +17,7 @@ _FUZZY = 8  # letters from which a name may be read with one letter wrong
 @cache
 def brands() -> frozenset[str]:
     """The names, in the form that `squeezed` gives."""
-    with (ASSETS / "signs" / "brands.csv").open(encoding="utf-8", newline="") as table:
-        return frozenset(squeezed(name) for row in csv.DictReader(table) for name in row["names"].split(";"))
+    return frozenset(squeezed(name) for row in tables.rows("brands") for name in row["names"].split(";"))
 
 
 def squeezed(text: str) -> str:

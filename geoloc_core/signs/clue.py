@@ -2,7 +2,7 @@
 
 A clue is a likelihood: `countries` and `spots` say how probable it is to meet such a thing there, up to a common
 factor. A place that neither names has a fit of 0; being misled (a poster of Paris in Tokyo) is not the clue's business:
-`geoloc_core.signs.combine` gives every kind of clue a learned share for it.
+`geoloc_core.signs.combine` allows every kind of clue a share for it.
 """
 
 from __future__ import annotations

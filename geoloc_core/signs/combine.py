@@ -6,8 +6,8 @@ For a clue of kind k with trust t and fit f, a place x gains the lift
 
 where the mean is over the prior: what the sign is worth if it speaks for its own place (1 - m), and nothing if it does
 not (a poster of Paris in Tokyo). The answer is prior(x) * product of l(x) ** temperature_k, summing to 1. A temperature
-below 1 accounts for clues of a kind that repeat one another. `misled` and `temperature` are learned by
-`index_builder.signs.weights`; `assets/signs/weights.json` says on what.
+below 1 accounts for clues of a kind that repeat one another. `index_builder.signs.weights` learns the temperatures, and
+`assets/signs/weights.json` says on what.
 """
 
 from __future__ import annotations
@@ -118,10 +118,8 @@ def weigh(
     weights: Weights | None = None,
 ) -> tuple[Weighed, ...]:
     """Each clue with what it came to, those that speak most for `at` (lat, lon) first, the struck ones last."""
-    from geoloc_core.geo import unit_vectors
-
     on, weights = belief.ground, weights or learned()
-    row = int(np.argmax(on.vectors @ unit_vectors(at)[0]))
+    row, _ = on.nearest(*at)
     found = []
     for clue in clues:
         logs = log_lift(on, clue, weights.of(clue.kind))

@@ -19,6 +19,7 @@ from geoloc_core.geo import EARTH_RADIUS_KM, Floats, distance_km, unit_vectors
 from geoloc_core.paths import ASSETS
 from geoloc_core.places import gazetteer
 from geoloc_core.signs.clue import Clue, Spot
+from geoloc_core.signs.tables import columns
 
 PHOTOS = ASSETS / "signs" / "photos.parquet"
 SHARED = 0.6  # of the prior goes to where shared photos were taken, the rest to where people live
@@ -81,11 +82,11 @@ class Ground:
     def _heights(self) -> Floats:
         return self.vectors[self.by_height, 2]
 
-    def _nearest(self, spot: Spot) -> tuple[int, float]:
-        """The row nearest to a spot, and the distance in km."""
-        vector = unit_vectors((spot.lat, spot.lon))[0]
+    def nearest(self, lat: float, lon: float) -> tuple[int, float]:
+        """The row nearest to a point in degrees, and the distance in km."""
+        vector = unit_vectors((lat, lon))[0]
         for angle in (0.02, np.pi):
-            rows = self._belt(spot.lat, angle)
+            rows = self._belt(lat, angle)
             if len(rows):
                 cosine = self.vectors[rows] @ vector
                 best = int(np.argmax(cosine))
@@ -100,7 +101,7 @@ class Ground:
         new: list[Spot] = []
         towns: list[int] = []
         for spot in sorted(spots, key=lambda s: -s.fit)[:MOST_ADDED]:
-            town, km = self._nearest(spot)
+            town, km = self.nearest(spot.lat, spot.lon)
             if km > _SAME_KM and not _known(spot, new):
                 new.append(spot)
                 towns.append(town)
@@ -160,13 +161,7 @@ def _known(spot: Spot, others: Sequence[Spot]) -> bool:
 
 
 def _photos(towns: int) -> Floats:
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
-    try:
-        counts = ParquetFile(PHOTOS).read()["photos"].to_numpy().astype(np.float64)
-    except (OSError, KeyError, ArrowException) as error:
-        raise GeolocError(f"{PHOTOS} cannot be read ({error}). Restore assets/signs.") from error
+    counts = columns(PHOTOS, "photos")["photos"].to_numpy().astype(np.float64)
     if len(counts) != towns:
         raise GeolocError(f"{PHOTOS} is of another assets/places. Restore both from the same version.")
     return counts / counts.sum()

@@ -45,10 +45,6 @@ def _fits(text: str) -> tuple[Mapping[str, float], float]:
 @lru_cache(maxsize=256)
 def _relative(language: str) -> Mapping[str, float]:
     """Countries with the share of signs in the language, in all of the country or a part, over the largest share."""
-    lands = tongues.lands()[language]
-    fits = dict(lands.countries)
-    for spot in lands.spots:
-        if spot.country:
-            fits[spot.country] = max(fits.get(spot.country, 0.0), spot.fit)
+    fits = tongues.lands()[language].fits()
     top = max(fits.values())
     return {code: fit / top for code, fit in fits.items()}

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geoloc_core.errors import GeolocError
 from geoloc_core.geo import Floats
 from geoloc_core.paths import ASSETS
 from geoloc_core.places import gazetteer
 from geoloc_core.signs.clue import Spot
+from geoloc_core.signs.tables import columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,16 +44,10 @@ class _Table:
 
 @cache
 def _table() -> _Table:
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
-    try:
-        rows = ParquetFile(PHONES).read().combine_chunks()
-        places = np.column_stack([rows[name].to_numpy() for name in ("lat", "lon", "km")]).astype(np.float64)
-        country, name = (rows[column].combine_chunks() for column in ("country", "name"))
-        return _Table(rows["start"].to_numpy(), country, name, places)
-    except (OSError, KeyError, ArrowException) as error:
-        raise GeolocError(f"{PHONES} cannot be read ({error}). Restore assets/signs.") from error
+    rows = columns(PHONES, "start", "country", "name", "lat", "lon", "km")
+    places = np.column_stack([rows[name].to_numpy() for name in ("lat", "lon", "km")]).astype(np.float64)
+    country, name = (rows[column].combine_chunks() for column in ("country", "name"))
+    return _Table(rows["start"].to_numpy(), country, name, places)
 
 
 def area(number: str) -> Spot | None:

@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from geoloc_core.geo import distance_km
-from geoloc_core.paths import ASSETS
 from geoloc_core.places import gazetteer, town_radius_km
+from geoloc_core.signs import tables
 from geoloc_core.signs.areas import plain, towns_of
 from geoloc_core.signs.clue import Spot
 
-POSTCODES = ASSETS / "signs" / "postcodes.csv"
 _NEAR = 3.0  # standard deviations of an area within which a town may have its postcode
 AGREES, UNCHECKED, ELSEWHERE = 1.0, 0.15, 0.005
 
@@ -64,8 +62,7 @@ def _nearest(country: str, name: str, rows: tuple[int, ...], place: Spot | None)
 
 @cache
 def _rows() -> tuple[dict[str, str], ...]:
-    with POSTCODES.open(encoding="utf-8", newline="") as table:
-        return tuple(csv.DictReader(table))
+    return tuple(tables.rows("postcodes"))
 
 
 @cache

@@ -38,12 +38,17 @@ class Lands:
         countries = {code: max(one.countries.get(code, 0.0), other.countries.get(code, 0.0)) for code in both}
         return Lands(countries, tuple(dict.fromkeys((*one.spots, *other.spots))))
 
-    def best(self) -> tuple[str, ...]:
-        """The countries it fits about as well as any, the best first."""
+    def fits(self) -> dict[str, float]:
+        """Countries with their fit, or that of their best part."""
         fits = dict(self.countries)
         for spot in self.spots:
             if spot.country:
                 fits[spot.country] = max(fits.get(spot.country, 0.0), spot.fit)
+        return fits
+
+    def best(self) -> tuple[str, ...]:
+        """The countries it fits about as well as any, the best first."""
+        fits = self.fits()
         top = max(fits.values(), default=0.0)
         return tuple(sorted((c for c in fits if fits[c] >= 0.35 * top), key=lambda c: (-fits[c], c)))
 

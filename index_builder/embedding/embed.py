@@ -21,11 +21,11 @@ import numpy as np
 
 from geoloc_core.encoders.base import Embeddings, Encoder
 from geoloc_core.errors import EncoderError
+from geoloc_core.files import replacing
 from geoloc_core.gallery import thumbnail_name
 from geoloc_core.gallery.manifest import EncoderRef
 from index_builder.embedding.manifest import FAILED, OK
 from index_builder.embedding.reading import Outcome, Reading, read_row
-from index_builder.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa

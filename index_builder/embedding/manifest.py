@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geoloc_core.errors import GeolocError
+from geoloc_core.files import replacing
 from index_builder.embedding.work import Listing, Rows, Work
-from index_builder.files import replacing
 from index_builder.sources import NO_PHOTO, Entry, Item
 
 if TYPE_CHECKING:

@@ -22,8 +22,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from geoloc_core.errors import GeolocError
+from geoloc_core.files import remove_partial, replacing
 from geoloc_core.gallery.manifest import EncoderRef, Excluded
-from index_builder.files import remove_partial, replacing, telling
+from index_builder.files import telling
 
 PLAN = "plan.json"
 _LOCK = ".lock"

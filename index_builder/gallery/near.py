@@ -13,12 +13,12 @@ from uuid import uuid4
 import numpy as np
 
 from geoloc_core.errors import GeolocError
+from geoloc_core.files import replacing
 from geoloc_core.gallery.manifest import Manifest, NearIndex, check_files, describe_file, read_manifest
 from geoloc_core.gallery.near import Near, Vectors, family
 from geoloc_core.machine import available_memory
 from geoloc_core.status import Choice
 from index_builder.estimate import size
-from index_builder.files import replacing
 from index_builder.gallery.index_choice import (
     EXACT,
     LEAST_ROWS,

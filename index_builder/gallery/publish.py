@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from geoloc_core import __version__
 from geoloc_core.errors import GeolocError
+from geoloc_core.files import replacing, sync_folder
 from geoloc_core.gallery.manifest import NAME, EncoderRef, Excluded, Manifest, Voting, describe_file
-from index_builder.files import replacing, sync_folder, telling
+from index_builder.files import telling
 from index_builder.gallery.shards import ShardWriter
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ import numpy as np
 
 from geoloc_core.encoders import Encoder, create
 from geoloc_core.encoders.base import Features
+from geoloc_core.files import replacing
 from geoloc_core.gallery.manifest import EncoderRef, Voting
 from geoloc_core.geo import Floats
 from geoloc_core.geoclip import Config, open_geoclip
 from geoloc_core.paths import ASSETS
 from geoloc_core.photo import read_photo
-from index_builder.files import replacing
 from index_builder.gallery.publish import Provenance
 from index_builder.geoclip.coordinates import grid
 from index_builder.geoclip.gallery import BuiltLocations, build_locations

@@ -18,7 +18,6 @@ import argparse
 import gzip
 import json
 import logging
-import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geoloc_core.files import replacing
 from geoloc_core.paths import ASSETS
 from index_builder.geodata.outlines import Piece, divide, polygons, read_pieces
 
@@ -182,12 +182,8 @@ def countries_table(pieces: list[Piece]) -> pa.Table:
 def _write(path: Path, table: pa.Table) -> None:
     import pyarrow.parquet as pq
 
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with replacing(path) as file:
         pq.write_table(table, file, compression="zstd", compression_level=19, use_dictionary=DICTIONARY_COLUMNS)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
     log.info("%s: %d rows, %.2f MB", path.name, len(table), path.stat().st_size / 1e6)
 
 

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_core.files import replacing
 from geoloc_core.paths import ASSETS, ROOT
 from geoloc_core.signs.lookalike import SCRIPTS, plain
 from geoloc_core.signs.scripts import scripts_of
-from index_builder.files import replacing
 from index_builder.signs.script import words
 
 WHERE = {"cyrillic": "RU UA BY BG RS MK KZ KG MN TJ BA ME", "greek": "GR CY"}

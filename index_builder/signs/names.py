@@ -29,12 +29,12 @@ from zlib import crc32
 import numpy as np
 from rapidfuzz import fuzz
 
+from geoloc_core.files import replacing
 from geoloc_core.geo import distance_km, from_unit_vectors, unit_vectors
 from geoloc_core.paths import ASSETS
 from geoloc_core.places import fold
 from geoloc_core.signs.names.keys import key, spellings
 from geoloc_core.signs.scripts import scripts_of
-from index_builder.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa

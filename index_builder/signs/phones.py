@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from geoloc_core.files import replacing
 from geoloc_core.geo import distance_km, from_unit_vectors, unit_vectors
 from geoloc_core.paths import ASSETS
 from geoloc_core.places import fold, gazetteer, town_radius_km
-from index_builder.files import replacing
 
 log = logging.getLogger(__name__)
 

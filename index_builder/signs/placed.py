@@ -12,12 +12,13 @@ and one that has coordinates keeps them.
 from __future__ import annotations
 
 import csv
+import io
 import logging
-import os
 import sys
 from functools import cache
 from pathlib import Path
 
+from geoloc_core.files import replacing
 from geoloc_core.places import fold, gazetteer
 from index_builder.signs.spellings import SPELLINGS
 
@@ -38,14 +39,12 @@ def place(path: Path) -> list[str]:
         row["lat"], row["lon"] = (f"{point[0]:.4f}", f"{point[1]:.4f}") if point else ("", "")
         if not point:
             missing.append(f"{row['town']}, {country}")
-    fresh = path.with_suffix(".part")
-    with fresh.open("w", encoding="utf-8", newline="") as table:
-        writer = csv.DictWriter(table, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        table.flush()
-        os.fsync(table.fileno())
-    fresh.replace(path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with replacing(path) as stream:
+        stream.write(text.getvalue().encode())
     return missing
 
 

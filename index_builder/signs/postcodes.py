@@ -18,9 +18,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from geoloc_core.files import replacing
 from geoloc_core.paths import ASSETS
 from geoloc_core.places import fold
-from index_builder.files import replacing
 from index_builder.signs.phones import Area, Names
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from geoloc_core.files import replacing
 from geoloc_core.paths import ASSETS
 from geoloc_core.places import gazetteer
-from index_builder.files import replacing
 from index_builder.geoclip.coordinates import packaged
 
 OUT = ASSETS / "signs" / "photos.parquet"

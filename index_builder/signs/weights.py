@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_core.errors import GeolocError
+from geoloc_core.files import replacing
 from geoloc_core.geo import EARTH_RADIUS_KM, Floats, unit_vectors
 from geoloc_core.signs import clues as kinds
 from geoloc_core.signs.clue import Clue
@@ -32,7 +33,6 @@ from geoloc_core.signs.combine import WEIGHTS, Weight, relative_fit
 from geoloc_core.signs.ground import ground
 from geoloc_core.signs.lookalike import undisguised_writing
 from geoloc_core.signs.writing import Writing
-from index_builder.files import replacing
 from index_builder.signs.readings import Progress, readings
 
 TEXTS = Path(__file__).parent / "data" / "texts.toml"

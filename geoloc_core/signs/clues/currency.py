@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from geoloc_core.paths import ASSETS
+from geoloc_core.signs import tables
 from geoloc_core.signs.areas import country_name, listed, mass
 from geoloc_core.signs.clue import Clue
 from geoloc_core.signs.writing import Writing
 
-CURRENCIES = ASSETS / "signs" / "currencies.csv"
 _AMOUNT = r"\d{1,3}(?:[ .,'’]\d{3}){1,3}(?:[.,]\d\d)?(?!\d)|\d{1,9}(?:[.,]\d{1,2})?(?!\d)"
 _ROUND = {",-": r",\s?[-–—]{1,2}", ":-": r":[-–—]", ".-": r"\.[-–—]{1,2}"}  # what stands for "and no hundredths"
 _STRICT = frozenset(
@@ -197,10 +195,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 @cache
 def _signs() -> Mapping[tuple[str, str], _Sign]:
-    with CURRENCIES.open(encoding="utf-8", newline="") as table:
-        return {(row["sign"], row["stands"]): _sign(row) for row in csv.DictReader(table)}
-
-
-def _sign(row: dict[str, str]) -> _Sign:
-    countries = {pair[:2]: float(pair[3:]) for pair in row["countries"].split()}
-    return _Sign(row["sign"], row["stands"], row["name"], countries)
+    return {
+        (row["sign"], row["stands"]): _Sign(row["sign"], row["stands"], row["name"], tables.fits(row["countries"]))
+        for row in tables.rows("currencies")
+    }

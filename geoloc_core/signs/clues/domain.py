@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from geoloc_core.paths import ASSETS
+from geoloc_core.signs import tables
 from geoloc_core.signs.areas import country_name, listed, placed
 from geoloc_core.signs.clue import Clue, Spot
 from geoloc_core.signs.writing import Writing
 
-DOMAINS = ASSETS / "signs" / "domains.csv"
 _LABEL = r"[^\W_](?:[\w-]{0,61})"
 _WEB = re.compile(
     rf"(?:https?[:;]?/{{0,2}}|(?<![^\W_])[wvV]{{0,1}}[wW]{{2,3}})\s?[.,·:]?\s?({_LABEL}(?:\s?[.,]\s?{_LABEL}){{0,4}})"
@@ -142,12 +140,11 @@ def _whose(ending: str, known: _Ending) -> str:
 
 @cache
 def _endings() -> dict[str, _Ending]:
-    with DOMAINS.open(encoding="utf-8", newline="") as table:
-        return {row["ending"]: _ending(row) for row in csv.DictReader(table)}
+    return {row["ending"]: _ending(row) for row in tables.rows("domains")}
 
 
 def _ending(row: dict[str, str]) -> _Ending:
-    countries = {pair[:2]: float(pair[3:]) for pair in row["countries"].split()}
+    countries = tables.fits(row["countries"])
     if not row["name"]:
         return _Ending(countries, None)
     lat, lon, km = (float(row[key]) for key in ("lat", "lon", "km"))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from geoloc_core.paths import ASSETS
-from geoloc_core.signs import phonebook
+from geoloc_core.signs import phonebook, tables
 from geoloc_core.signs.areas import country_name, listed, mass, placed
 from geoloc_core.signs.clue import Clue, Spot
 from geoloc_core.signs.writing import Writing
 
-EMERGENCY = ASSETS / "signs" / "emergency.csv"
 MOST = 8  # numbers looked up a photo
 _LIKELY = 0.15  # of the best country's fit; the others are left out
 _USUAL = 0.4  # what no word announces must at least be written as the best country would write it
@@ -190,11 +187,7 @@ def _where(area: str, country: str) -> str:
 
 @cache
 def _alarms() -> dict[str, dict[str, float]]:
-    with EMERGENCY.open(encoding="utf-8", newline="") as table:
-        return {
-            row["number"]: {pair[:2]: float(pair[3:]) for pair in row["countries"].split()}
-            for row in csv.DictReader(table)
-        }
+    return {row["number"]: tables.fits(row["countries"]) for row in tables.rows("emergency")}
 
 
 def _emergency(texts: Sequence[str]) -> Iterator[Clue]:

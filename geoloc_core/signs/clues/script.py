@@ -119,10 +119,8 @@ def _scripts(writing: Writing) -> dict[str, Seen]:
             for script, count in counts.items():
                 if count > 1 and count >= 0.2 * line.letters:
                     found.setdefault(script, Seen()).add(number, letters=count * line.confidence)
-        elif line.scripts:
-            script = max(line.scripts, key=lambda name: line.scripts[name])
-            if line.scripts[script] >= LEAST_SHAPE:
-                found.setdefault(script, Seen()).add(number, look=line.scripts[script])
+        elif line.scripts.get(line.look, 0.0) >= LEAST_SHAPE:
+            found.setdefault(line.look, Seen()).add(number, look=line.scripts[line.look])
     return found
 
 

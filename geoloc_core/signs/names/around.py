@@ -5,14 +5,13 @@ The words are general knowledge, meant to be corrected: `assets/signs/around.csv
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from geoloc_core.paths import ASSETS
+from geoloc_core.signs import tables
 from geoloc_core.signs.brands import is_brand
 from geoloc_core.signs.names.keys import key
 from geoloc_core.signs.names.tokens import Run, Token
@@ -63,11 +62,10 @@ Phrases = dict[str, list[tuple[str, frozenset[str]]]]
 def _phrases() -> dict[str, Phrases]:
     """Side -> key -> what it says, with the countries where they say so."""
     table: dict[str, Phrases] = {"before": {}, "after": {}, "any": {}}
-    with (ASSETS / "signs" / "around.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            meaning = (row["kind"], frozenset(row["countries"].split()))
-            for phrase in filter(None, map(key, row["phrases"].split(";"))):
-                table[row["side"]].setdefault(phrase, []).append(meaning)
+    for row in tables.rows("around"):
+        meaning = (row["kind"], frozenset(row["countries"].split()))
+        for phrase in filter(None, map(key, row["phrases"].split(";"))):
+            table[row["side"]].setdefault(phrase, []).append(meaning)
     return table
 
 

@@ -9,11 +9,10 @@ written for it (`tests/place_cases.py`).
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from functools import cache
 
-from geoloc_core.paths import ASSETS
+from geoloc_core.signs import tables
 from geoloc_core.signs.names.around import Around
 from geoloc_core.signs.names.candidates import Place
 from geoloc_core.signs.names.keys import key
@@ -77,9 +76,8 @@ def elsewhere(words: Sequence[str], places: Sequence[Place], read: float = 1.0) 
 
 @cache
 def _table() -> dict[str, float]:
-    with (ASSETS / "signs" / "common.csv").open(encoding="utf-8", newline="") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: float(row["share"]))
-        return {key(word): float(row["share"]) for row in rows for word in row["words"].split(";")}
+    rows = sorted(tables.rows("common"), key=lambda row: float(row["share"]))
+    return {key(word): float(row["share"]) for row in rows for word in row["words"].split(";")}
 
 
 def _listed(joined: str) -> float:

@@ -6,16 +6,14 @@ knowledge, meant to be corrected.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-from geoloc_core.paths import ASSETS
 from geoloc_core.places import town_radius_km
+from geoloc_core.signs import tables
 from geoloc_core.signs.names.keys import key, spellings
 from geoloc_core.signs.names.store import COUNTY, REGION, TOWN, Named, names
 
@@ -105,7 +103,7 @@ def _known() -> dict[str, tuple[Place, ...]]:
 
 
 def _landmarks() -> Iterator[tuple[str, Place]]:
-    for row in _table(ASSETS / "signs" / "landmarks.csv"):
+    for row in tables.rows("landmarks"):
         lat, lon, km = (float(row[column]) for column in ("lat", "lon", "km"))
         for name in row["names"].split(";"):
             place = Place(
@@ -115,7 +113,7 @@ def _landmarks() -> Iterator[tuple[str, Place]]:
 
 
 def _regions() -> Iterator[tuple[str, Place]]:
-    rows = [row for row in _table(ASSETS / "signs" / "regions.csv") if row["names"]]
+    rows = [row for row in tables.rows("regions") if row["names"]]
     found = names().find(key(row["region"]) for row in rows)
     for row in rows:
         named = found.get(key(row["region"]))
@@ -129,12 +127,7 @@ def _regions() -> Iterator[tuple[str, Place]]:
 def abbreviations() -> dict[str, frozenset[tuple[str, str]]]:
     """Short names of regions ("tx") -> (country, key of the region)."""
     found: dict[str, frozenset[tuple[str, str]]] = {}
-    for row in _table(ASSETS / "signs" / "regions.csv"):
+    for row in tables.rows("regions"):
         for short in filter(None, (row["abbreviation"], row["region"], *row["names"].split(";"))):
             found[key(short)] = found.get(key(short), frozenset()) | {(row["country"], key(row["region"]))}
     return found
-
-
-def _table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))

@@ -6,12 +6,11 @@ rule makes ("Zürcher", "Московская") is in `assets/signs/forms.csv`, 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from geoloc_core.paths import ASSETS
+from geoloc_core.signs import tables
 from geoloc_core.signs.names.keys import key
 
 _GERMAN, _NORDIC, _DUTCH = ("DE", "AT", "CH", "LI", "LU"), ("SE", "DK", "NO", "FI"), ("NL", "BE")
@@ -50,11 +49,10 @@ class Form:
 @cache
 def _irregular() -> dict[str, tuple[Form, ...]]:
     table: dict[str, tuple[Form, ...]] = {}
-    with (ASSETS / "signs" / "forms.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            form = Form(key(row["name"]), tuple(row["countries"].split()))
-            for word in row["forms"].split():
-                table[key(word)] = (*table.get(key(word), ()), form)
+    for row in tables.rows("forms"):
+        form = Form(key(row["name"]), tuple(row["countries"].split()))
+        for word in row["forms"].split():
+            table[key(word)] = (*table.get(key(word), ()), form)
     return table
 
 

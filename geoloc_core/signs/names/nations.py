@@ -6,13 +6,12 @@ general knowledge, meant to be corrected: `assets/signs/nations.csv`.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from geoloc_core.paths import ASSETS
 from geoloc_core.places import gazetteer
+from geoloc_core.signs import tables
 from geoloc_core.signs.names.around import said_around
 from geoloc_core.signs.names.keys import key
 from geoloc_core.signs.names.tokens import Run, Token
@@ -45,10 +44,9 @@ class Nation:
 def table() -> dict[str, tuple[str, str]]:
     """Key -> (country, how it is called so: own, others, adjectives)."""
     found: dict[str, tuple[str, str]] = {}
-    with (ASSETS / "signs" / "nations.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            for way in ("adjectives", "others", "own"):
-                found.update({key(name): (row["country"], way) for name in row[way].split(";") if key(name)})
+    for row in tables.rows("nations"):
+        for way in ("adjectives", "others", "own"):
+            found.update({key(name): (row["country"], way) for name in row[way].split(";") if key(name)})
     return found
 
 

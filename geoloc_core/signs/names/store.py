@@ -16,9 +16,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_core.errors import GeolocError
 from geoloc_core.geo import Floats
 from geoloc_core.paths import ASSETS
+from geoloc_core.signs.tables import columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,17 +52,7 @@ class Names:
     """
 
     def __init__(self, folder: Path = ASSETS / "signs") -> None:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
-
-        try:
-            places, names, words = (
-                ParquetFile(folder / f"{name}.parquet").read().combine_chunks() for name in ("named", "names", "words")
-            )
-        except (OSError, ArrowException) as error:
-            raise GeolocError(
-                f"The names of places in {folder} cannot be read ({error}). Restore assets/signs."
-            ) from error
+        places, names, words = (columns(folder / f"{name}.parquet") for name in ("named", "names", "words"))
         self._names, self._regions, self._countries = places["name"], places["region"], places["country"]
         self.points: Floats = np.column_stack([places["lat"].to_numpy(), places["lon"].to_numpy()]) / 100.0
         self.levels: NDArray[np.uint8] = places["level"].to_numpy()

@@ -123,8 +123,7 @@ def _unread(seen: Sequence[Line], packs: Iterable[str]) -> list[Line]:
 
 def _look(line: Line) -> str:
     """The script that a line surely looks to be in, or nothing."""
-    script, chance = max(line.scripts.items(), key=lambda item: item[1], default=("", 0.0))
-    return script if chance >= _LOOKS else ""
+    return line.look if line.scripts.get(line.look, 0.0) >= _LOOKS else ""
 
 
 def _believed(text: str, confidence: float, script: str, look: str) -> bool:

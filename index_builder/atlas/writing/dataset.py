@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from geoloc_core.files import replacing
 from index_builder.atlas.writing.photo import SignPhoto, sign_photos
-from index_builder.files import replacing
 
 COLUMNS = ("file", "lat", "lon", "country", "town", "letters", "kinds", "misled", "lines")
 

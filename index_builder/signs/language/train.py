@@ -20,9 +20,9 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_core.files import replacing
 from geoloc_core.places import fold, gazetteer
 from geoloc_core.signs.ngrams import BUCKETS, MODEL, NO_LANGUAGE, features
-from index_builder.files import replacing
 from index_builder.signs.language.texts import (
     HERE,
     Chains,

@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from geoloc_core.files import replacing
 from geoloc_core.paths import ASSETS
 from geoloc_core.signs.scripts import SCRIPTS
 from geoloc_core.signs.shape import NONE, Classifier
-from index_builder.files import replacing
 from index_builder.signs.script import fonts, words
 from index_builder.signs.script.data import training_set
 from index_builder.signs.script.judge import calibrated, exam, report
