@@ -31,7 +31,7 @@ lock:  ## resolve requirements*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		requirements.txt -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		-c requirements.lock requirements.txt requirements-ray.txt requirements-lance.txt requirements-llava.txt requirements-dev.txt \
+		-c requirements.lock requirements.txt requirements-ray.txt requirements-lance.txt requirements-llava.txt requirements-train.txt requirements-dev.txt \
 		-o requirements-dev.lock
 
 $(VENV)/bin/python:

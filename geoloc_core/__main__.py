@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoloc_core import predictors
+from geoloc_core import cell_options, predictors, tile_options
+from geoloc_core.cell_options import add_translocator, translocator_of
 from geoloc_core.console import harmless, run
 from geoloc_core.errors import GeolocError
 from geoloc_core.limits import add_scope, scope_of
 from geoloc_core.lmm.options import add_lmm, before_sending, img2loc_of, in_words, show_unanswered
 from geoloc_core.signs.options import add_signs, corrects, signs_of
+from geoloc_core.tile_options import add_tiles, tiles_of
 
 if TYPE_CHECKING:
     from geoloc_core.answer import Answer
@@ -39,11 +41,14 @@ def _parser() -> argparse.ArgumentParser:
         choices=predictors.names(),
         help="knn: the most similar photos vote; img2loc: a model is asked, given their places; "
         "geoclip: places themselves are compared with the photo; signs: what is written in the photo decides, without "
-        "a gallery (default: geoclip if the gallery is of locations, else knn)",
+        "a gallery; translocator: a classifier tells which geo-cell it is of, without a gallery; tiles: map tiles are "
+        "compared with it, zoom by zoom (default: geoclip if the gallery is of locations, else knn)",
     )
     locate.add_argument("--no-refine", action="store_true", help="geoclip: only the gallery's own locations")
     locate.add_argument("--ten-crop", action="store_true", help="geoclip: average ten views of the photo")
     add_signs(locate)
+    add_translocator(locate)
+    add_tiles(locate)
     add_scope(locate)
     add_lmm(locate)
     formats = locate.add_mutually_exclusive_group()
@@ -51,12 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         formats.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=f"print {name}")
     locate.set_defaults(run=_locate)
 
-    fetch = commands.add_parser("fetch", help="download the weights of an encoder or a multimodal model")
+    fetch = commands.add_parser("fetch", help="download the weights of an encoder, a segmenter or a multimodal model")
     fetch.add_argument(
         "what",
         nargs="?",
         metavar="WHAT",
-        help="an encoder's preset, or llava:HUBNAME for a model; without it, the presets are listed",
+        help="an encoder's preset, segformer-b0 to -b5 or segmenter:HUBNAME, or llava:HUBNAME; without it, the presets "
+        "are listed",
     )
     fetch.set_defaults(run=_fetch)
 
@@ -78,8 +84,12 @@ def _locate(options: argparse.Namespace) -> int:
     config = settings()
     photo = open_photo(options.photo, PhotoLimits(config.max_photo_bytes, config.max_photo_pixels), WORKING_SIDE)
     query = Query(photo, lambda text: print(text, file=sys.stderr), scope_of(options))
-    if options.predictor == "signs":
-        _print(locate_query(query, signs_of(options, query)), options.format)
+    if options.predictor == "tiles":
+        with tiles_of(options, config) as walking:
+            _print(locate_query(query, walking), options.format)
+        return 0
+    if alone := _alone(options, query):
+        _print(locate_query(query, alone), options.format)
         return 0
     path, choice = (choose_locations if options.predictor == "geoclip" else choose)(options.gallery, config)
     print(f"gallery: {choice}", file=sys.stderr)
@@ -97,16 +107,31 @@ def _locate(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse options of a predictor that is not the one asked for."""
-    if options.predictor != "img2loc" and (options.lmm or options.show_prompt):
-        raise GeolocError(
-            "Only img2loc asks a model. Add --predictor img2loc, or leave out the options about the model."
-        )
-    if options.predictor != "geoclip" and (options.no_refine or options.ten_crop):
-        raise GeolocError("Only geoclip refines and crops. Add --predictor geoclip, or leave out these options.")
-    if options.predictor != "signs" and corrects(options):
-        raise GeolocError("Only signs reads what is written. Add --predictor signs, or leave out these options.")
+    theirs = {
+        "img2loc": ("asks a model", options.lmm or options.show_prompt),
+        "geoclip": ("refines and crops", options.no_refine or options.ten_crop),
+        "signs": ("reads what is written", corrects(options)),
+        "translocator": ("tells cells apart", cell_options.asked(options)),
+        "tiles": ("walks down map tiles", tile_options.asked(options)),
+    }
+    for name, (does, asked) in theirs.items():
+        if asked and options.predictor != name:
+            raise GeolocError(f"Only {name} {does}. Add --predictor {name}, or leave out the options about that.")
     if options.predictor == "signs" and options.gallery:
         raise GeolocError("signs searches no gallery. Leave out --gallery, or choose another predictor.")
+    if options.predictor == "translocator" and options.gallery and not options.refine:
+        raise GeolocError("translocator searches a gallery only with --refine. Add it, or leave out --gallery.")
+    if options.predictor == "tiles" and options.gallery and options.beside not in tile_options.SEARCHING:
+        raise GeolocError("tiles searches a gallery only with --beside geoclip or knn. Add it, or leave out --gallery.")
+
+
+def _alone(options: argparse.Namespace, query: Query) -> Predictor | None:
+    """The predictor asked for, if it needs nothing but the photo."""
+    if options.predictor == "signs":
+        return signs_of(options, query)
+    if options.predictor == "translocator" and not options.refine:
+        return _translocator(options, None)
+    return None
 
 
 def _searching(options: argparse.Namespace, gallery: Gallery, shown: int) -> Predictor:
@@ -116,6 +141,8 @@ def _searching(options: argparse.Namespace, gallery: Gallery, shown: int) -> Pre
 
     if options.predictor == "geoclip":
         return _geoclip(options, gallery, shown)
+    if options.predictor == "translocator":
+        return _translocator(options, gallery, shown)
     if options.predictor == "knn":
         return Knn(gallery, encoder_of(gallery), shown=shown)
     return predictors.for_gallery(gallery, encoder_of(gallery), shown=shown)
@@ -130,6 +157,12 @@ def _geoclip(options: argparse.Namespace, gallery: Gallery, shown: int) -> Predi
     predictor = GeoClipPredictor(gallery, encoder, refine=refine, ten_crop=ten_crop, shown=shown)
     if not (ready := predictor.availability()):
         raise GeolocError(f"{ready.reason} {ready.remedy}")
+    return predictor
+
+
+def _translocator(options: argparse.Namespace, gallery: Gallery | None, shown: int = 0) -> Predictor:
+    predictor, choice = translocator_of(options, gallery, shown)
+    print(f"model: {harmless(str(choice))}", file=sys.stderr)
     return predictor
 
 
@@ -155,13 +188,15 @@ def _ask(options: argparse.Namespace, query: Query, predictor: Img2Loc) -> None:
 def _print(answer: Answer, form: str | None) -> None:
     from geoloc_core.export import EXPORTS
     from geoloc_core.signs.record import in_words as read_in_words
+    from geoloc_core.tiles.record import in_words as walk_in_words
+    from geoloc_core.translocator.record import in_words as cells_in_words
 
     for name, choice in answer.choices.items():
         print(f"{name}: {harmless(str(choice))}", file=sys.stderr)
     if form:
         sys.stdout.write(EXPORTS[form][0](answer))
         return
-    signs = answer.prediction.signs
+    signs, classified = answer.prediction.signs, answer.prediction.classified
     print(signs.headline if signs and signs.silent else answer.place)
     print(f"{answer.lat:.5f}, {answer.lon:.5f}")
     state = "calibrated" if answer.calibrated else "uncalibrated"
@@ -172,10 +207,17 @@ def _print(answer: Answer, form: str | None) -> None:
         print(in_words(answer.prediction.account))
     if signs and (read := read_in_words(signs)):
         print(harmless(read))
+    if classified:
+        print(cells_in_words(classified))
+    if answer.prediction.walked:
+        print(harmless(walk_in_words(answer.prediction.walked)))
     if answer.truth:
         print(f"the photo says {answer.truth.place}: the prediction is {answer.truth.error_km:,.1f} km off")
     if answer.synthetic:
-        print("The gallery's photos are drawn: this answer means nothing for a real photo.")
+        whose = (
+            "The model learned from drawn photos" if answer.prediction.synthetic else "The gallery's photos are drawn"
+        )
+        print(f"{whose}: this answer means nothing for a real photo.")
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -184,12 +226,16 @@ def _fetch(options: argparse.Namespace) -> None:
     from geoloc_core import hub
     from geoloc_core.encoders.presets import PRESETS, hub_weights
     from geoloc_core.lmm.local.checkpoint import FETCH_PREFIX
+    from geoloc_core.segmentation.names import REPOS, repo_to_fetch
 
     if not options.what:
         for preset in PRESETS.values():
             print(f"{preset.name:16} {preset.reason}")
+        for name, repo in REPOS.items():
+            print(f"{name:16} Labels the pixels of photos ({repo}); NVIDIA's licence: research and evaluation only.")
         return
-    model = options.what.removeprefix(FETCH_PREFIX) if options.what.startswith(FETCH_PREFIX) else ""
+    segmenter = repo_to_fetch(options.what)
+    model = segmenter or (options.what.removeprefix(FETCH_PREFIX) if options.what.startswith(FETCH_PREFIX) else "")
     weights = None if model else hub_weights(options.what)
     if options.what in PRESETS and PRESETS[options.what].base and not _lacks_base(options.what):
         return
@@ -199,7 +245,7 @@ def _fetch(options: argparse.Namespace) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        path = hub.fetch(weights, progress) if weights else hub.fetch_repo(model, progress)
+        path = hub.fetch(weights, progress) if weights else hub.fetch_repo(model, progress, pickled=bool(segmenter))
     print(path)
 
 

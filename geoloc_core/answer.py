@@ -63,8 +63,7 @@ class Answer:
     `radius_km` holds `mass` of the distribution around (lat, lon). It is a property of the model's own distribution
     until `calibrated` says that it was checked against photos with known places. `candidates` are the best guess, where
     the density is highest, and up to four other modes by the mass around them. `gallery_...` and `encoder_id` are of
-    the gallery at hand, which the prediction rests on only if `retrieved`; if it does on drawn photos, it is
-    `synthetic`. Without a gallery they are empty.
+    the gallery at hand, which the prediction rests on only if `retrieved`; without a gallery they are empty.
     """
 
     lat: float
@@ -83,7 +82,7 @@ class Answer:
     gallery_size: int
     gallery_source: str
     gallery_licence: str
-    synthetic: bool
+    gallery_synthetic: bool
     encoder_id: str
     choices: Mapping[str, Choice]
 
@@ -91,6 +90,11 @@ class Answer:
     def retrieved(self) -> bool:
         """Whether the gallery was searched for this answer."""
         return self.prediction.searched is not None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the answer rests on drawn photos: the gallery's that was searched, or a model's."""
+        return self.prediction.synthetic or (self.gallery_synthetic and self.retrieved)
 
     @property
     def what(self) -> str:
@@ -129,7 +133,7 @@ class Answer:
             gallery_size=manifest.count if manifest else 0,
             gallery_source=manifest.source if manifest else "",
             gallery_licence=manifest.licence if manifest else "",
-            synthetic=bool(manifest and manifest.synthetic and prediction.searched),
+            gallery_synthetic=bool(manifest and manifest.synthetic),
             encoder_id=manifest.made_with.id if manifest else "",
             choices={**prediction.choices, **(choices or {})},
         )

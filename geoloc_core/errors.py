@@ -12,11 +12,13 @@ GeolocError
 ├── FilterError              limits on a search that cannot be used
 │   └── NothingAllowed       they leave no photo to be found
 ├── SourceError              a collection of photos that cannot be read
+├── InputsError              a training set that cannot be made or read
 ├── EncoderError             an encoder that does not exist or did not work
 │   └── WeightsMissing       its weights are not on this machine
 ├── ModelError               a classifier of cells that cannot be built or used
 │   ├── CheckpointMissing    none in that folder
-│   └── CheckpointMisfit     its weights are damaged, or not those of its description
+│   ├── CheckpointMisfit     its weights are damaged, or not those of its description
+│   └── Diverged             training whose loss is no number any more
 ├── LmmError                 a large multimodal model that gave no reply
 │   ├── LmmRefused           its server would not take the request: the key, the model's name, the size
 │   ├── LmmBusy              it stayed too busy, failing or silent through all tries
@@ -24,6 +26,8 @@ GeolocError
 ├── ReaderError              a reader of text in photos that does not exist or did not work
 ├── PromptError              a prompt's text that cannot be used
 ├── CellsError               geo-cells that cannot be made or used
+├── TileError                a tile that does not exist, or kept ones that cannot be used
+│   └── TileSourceError      a source of tiles that cannot be opened, or must not be used so
 ├── NoAnswer                 a predictor that has no place to name
 ├── HubError                 the model hub would not give the weights
 │   ├── HubUnreachable       it did not answer in time
@@ -87,6 +91,10 @@ class SourceError(GeolocError):
     """A collection of photos, or a table about them, cannot be read as it was asked for."""
 
 
+class InputsError(GeolocError):
+    """A training set is missing, unfinished or damaged, or cannot be made so."""
+
+
 class EncoderError(GeolocError):
     """An encoder that does not exist or did not work."""
 
@@ -105,6 +113,10 @@ class CheckpointMissing(ModelError):
 
 class CheckpointMisfit(ModelError):
     """Weights are damaged, or not those of the model they are for."""
+
+
+class Diverged(ModelError):
+    """Training broke down: its loss is no number any more."""
 
 
 class LmmError(GeolocError):
@@ -133,6 +145,14 @@ class PromptError(GeolocError):
 
 class CellsError(GeolocError):
     """Geo-cells cannot be made of these places, or a file of them cannot be used."""
+
+
+class TileError(GeolocError):
+    """There is no such map tile, or what is kept of tiles cannot be used."""
+
+
+class TileSourceError(TileError):
+    """A source of map tiles cannot be opened, or must not be used so."""
 
 
 class NoAnswer(GeolocError):

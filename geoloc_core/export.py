@@ -15,6 +15,8 @@ from geoloc_core import __version__
 from geoloc_core.answer import Answer, SeenNeighbour
 from geoloc_core.lmm.record import account_record
 from geoloc_core.signs.record import signs_record
+from geoloc_core.tiles.record import rectangles, walk_record
+from geoloc_core.translocator.record import classified_record, polygons
 
 _KML = "http://www.opengis.net/kml/2.2"
 
@@ -55,8 +57,11 @@ def as_record(answer: Answer) -> dict[str, Any]:
             "encoder": answer.encoder_id if answer.retrieved else None,
             "choices": {key: {"value": c.value, "reason": c.reason} for key, c in answer.choices.items()},
         },
+        "synthetic": answer.synthetic,
         "gallery": _gallery(answer) if answer.retrieved else None,
         "signs": answer.prediction.signs and signs_record(answer.prediction.signs),
+        "cells": answer.prediction.classified and classified_record(answer.prediction.classified),
+        "tiles": answer.prediction.walked and walk_record(answer.prediction.walked),
         "asked": answer.prediction.account and account_record(answer.prediction.account),
         "seconds": {key: round(value, 4) for key, value in answer.prediction.seconds.items()},
     }
@@ -68,8 +73,15 @@ def to_json(answer: Answer) -> str:
 
 
 def to_geojson(answer: Answer) -> str:
-    """Points for prediction, candidates, neighbours and truth; positions are (lon, lat) as the format wants."""
-    features = [_feature(kind, lat, lon, properties) for kind, lat, lon, properties in _points(answer)]
+    """Points for prediction, candidates, neighbours and truth, and the likeliest cells or tiles; in (lon, lat)."""
+    features = [
+        _feature(kind, {"type": "Point", "coordinates": [lon, lat]}, properties)
+        for kind, lat, lon, properties in _points(answer)
+    ]
+    if answer.prediction.classified:
+        features += [_feature("cell", *drawn) for drawn in polygons(answer.prediction.classified)]
+    if answer.prediction.walked:
+        features += [_feature("tile", *drawn) for drawn in rectangles(answer.prediction.walked)]
     return json.dumps({"type": "FeatureCollection", "features": features}, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -115,7 +127,7 @@ def _gallery(answer: Answer) -> dict[str, Any]:
         "photos": answer.gallery_size,
         "source": answer.gallery_source,
         "licence": answer.gallery_licence,
-        "synthetic": answer.synthetic,
+        "synthetic": answer.gallery_synthetic,
     }
 
 
@@ -155,12 +167,8 @@ def _points(answer: Answer) -> list[tuple[str, float, float, dict[str, Any]]]:
     ]
 
 
-def _feature(kind: str, lat: float, lon: float, properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "Feature",
-        "geometry": {"type": "Point", "coordinates": [lon, lat]},
-        "properties": {"kind": kind, **properties},
-    }
+def _feature(kind: str, geometry: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "Feature", "geometry": geometry, "properties": {"kind": kind, **properties}}
 
 
 def _child(parent: ET.Element, tag: str, text: str | None = None) -> ET.Element:

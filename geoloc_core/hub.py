@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING
 
 from geoloc_core.encoders.checkpoints import HubWeights, cache_folder
 from geoloc_core.errors import DownloadCancelled, HubError, HubUnreachable
+from geoloc_core.pretrained import PICKLED
 from geoloc_core.settings import settings
 from geoloc_core.status import Availability
 
@@ -90,11 +91,12 @@ def fetch(weights: HubWeights, on_progress: Progress, cancel: threading.Event | 
     return _fetch(weights.repo, weights.files, weights.revision, on_progress, cancel or threading.Event())
 
 
-def fetch_repo(repo: str, on_progress: Progress, cancel: threading.Event | None = None) -> Path:
+def fetch_repo(repo: str, on_progress: Progress, cancel: threading.Event | None = None, pickled: bool = False) -> Path:
     """Download a whole model in transformers' layout (weights as safetensors, settings, tokenizer), as `fetch` does.
 
     Args:
         repo: its name at the hub, such as llava-hf/llava-1.5-7b-hf.
+        pickled: take pytorch_model.bin where there are no safetensors, to be opened with `weights_only` alone.
         on_progress: called with (bytes there, bytes in all), of all files together.
         cancel: set it from another thread to stop; what has arrived is kept.
 
@@ -107,7 +109,7 @@ def fetch_repo(repo: str, on_progress: Progress, cancel: threading.Event | None 
         DownloadCancelled: `cancel` was set.
     """
     _check_reachable()
-    sizes = _model_files(repo)
+    sizes = _model_files(repo, pickled)
     total, before = sum(sizes.values()), 0
     path = blobs = _blobs(repo)
     blobs.mkdir(parents=True, exist_ok=True)
@@ -145,7 +147,7 @@ def _blobs(repo: str) -> Path:
     return cache_folder() / f"models--{repo.replace('/', '--')}" / "blobs"
 
 
-def _model_files(repo: str) -> dict[str, int]:
+def _model_files(repo: str, pickled: bool) -> dict[str, int]:
     """Name and size of each file that makes up a model; its description last, so that half a model looks like none."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
@@ -162,7 +164,9 @@ def _model_files(repo: str) -> dict[str, int]:
         raise HubUnreachable(f"The model hub stopped answering: {_short(error)}. {_REMEDY}") from None
     sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or () if file.size != 0}
     wanted = {name: size for name, size in sizes.items() if _MODEL_FILES.fullmatch(name)}
-    if "config.json" not in wanted or not any(name.endswith(".safetensors") for name in wanted):
+    if pickled and PICKLED in sizes and not any(name.endswith(".safetensors") for name in wanted):
+        wanted[PICKLED] = sizes[PICKLED]
+    if "config.json" not in wanted or not any(name.endswith((".safetensors", PICKLED)) for name in wanted):
         raise HubError(
             f"{repo} holds no model with safetensors weights; pickles can run code and are never fetched. "
             "Choose another model."

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from geoloc_core.geoclip.refine import Refined
     from geoloc_core.lmm.account import Account
     from geoloc_core.photo import Photo
+    from geoloc_core.scenes import Scene, SceneClassifier
+    from geoloc_core.segmentation.base import Labels, Segmenter
     from geoloc_core.signs.found import Signs
     from geoloc_core.signs.writing import Writing
+    from geoloc_core.tiles.walked import Walk
+    from geoloc_core.translocator.said import Classified
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ class Prediction:
     `evidence` is what is shown; the voters behind the distribution may be more. `searched` says among which photos, and
     is None if no gallery was searched.
     `account` is what was put to a large multimodal model and what it said, where one was asked; `signs` what was read
-    in the photo, where that was looked for.
+    in the photo, where that was looked for; `classified` what a classifier of geo-cells says; `walked` the way down the
+    map's tiles. `synthetic` is a model that was trained on drawn photos, whatever the gallery's are.
     """
 
     distribution: LocationDistribution
@@ -87,6 +92,9 @@ class Prediction:
     searched: Searched | None = None
     account: Account | None = None
     signs: Signs | None = None
+    classified: Classified | None = None
+    walked: Walk | None = None
+    synthetic: bool = False
 
 
 class Predictor(Protocol):
@@ -126,6 +134,8 @@ class Query:
         self._neighbours: dict[tuple[str, str, int], Evidence] = {}
         self._shown: dict[tuple[str, str, int, int], Evidence] = {}
         self._writing: Writing | None = None
+        self._labels: dict[str, Labels] = {}
+        self._scenes: dict[str, Scene] = {}
 
     @contextmanager
     def step(self, key: str, text: str) -> Iterator[None]:
@@ -170,6 +180,36 @@ class Query:
             with self.step("read", "Reading what is written"):
                 self._writing = read(self.photo.image)
         return self._writing
+
+    def scene(self, classifier: SceneClassifier) -> Scene:
+        """What kind of place the photo shows, among 365, told once; by an embedding of the photo where one will do.
+
+        Raises:
+            GeolocError: the classifier is not available or failed.
+        """
+        from geoloc_core.scenes import Scene
+
+        if classifier.name not in self._scenes:
+            encoder = classifier.encoder
+            embeddings = None if encoder is None else self.embedding(encoder)[None]
+            with self.step("scene", "Telling what kind of place it is"):
+                told = classifier.scenes([self.photo.image], embeddings)[0]
+                self._scenes[classifier.name] = Scene(told, classifier.name)
+        return self._scenes[classifier.name]
+
+    def segmentation(self, segmenter: Segmenter) -> Labels:
+        """(h, w) uint8: which of ADE20K's classes each pixel of the photo, made smaller, belongs to; computed once.
+
+        Raises:
+            ModelError: the segmenter is not available or failed.
+        """
+        key = f"{segmenter.name}\n{segmenter.id}"
+        if key not in self._labels:
+            with self.step("load", f"Loading the segmenter {segmenter.name}"):
+                segmenter.load()
+            with self.step("segment", "Segmenting the photo"):
+                self._labels[key] = segmenter.segment([self.photo.image])[0]
+        return self._labels[key]
 
     def neighbours(self, gallery: Gallery, encoder: Encoder, k: int) -> Evidence:
         """The `k` nearest and `k` farthest photos within the scope, searched once in a single pass.

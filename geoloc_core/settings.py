@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from platformdirs import user_config_path, user_data_path
-from pydantic import Field, ValidationError, field_validator
+from platformdirs import user_cache_path, user_config_path, user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     )
     checkpoints: Path = Field(
         default_factory=lambda: user_data_path("geoloc") / "checkpoints",
-        description="Folder with local encoder checkpoints, each in the layout open_clip saves",
+        description="Folder with local checkpoints: encoders as open_clip saves them, and models trained here",
     )
     gallery: str | None = Field(None, description="Name or path of the gallery to start with")
     max_photo_bytes: int = Field(20_000_000, ge=1_000, description="Largest photo accepted, in bytes")
@@ -53,6 +53,32 @@ class Settings(BaseSettings):
         max_length=200,
         description="Readers of text in photos, separated by commas; `auto`: rapid, and tesseract if it is here",
     )
+    scenes: str = Field(
+        "auto",
+        max_length=500,
+        description="Scene classifier, such as `places365:resnet50` or `zero-shot:clip-l14`; `auto`: the best one here",
+    )
+    segmenter: str = Field(
+        "auto",
+        min_length=1,
+        max_length=300,
+        description="Segmenter of photos: a name, hub name or folder; `auto`: the largest SegFormer here",
+    )
+    tile_source: str | None = Field(
+        None,
+        max_length=2_000,
+        description="Map tiles for the tile hierarchy: a preset, file, folder or URL, see [map tiles](tiles.md)",
+    )
+    tile_key: SecretStr | None = Field(None, description="Key of their server, for `{key}` in its URL; never shown")
+    tile_cache: Path = Field(
+        default_factory=lambda: user_cache_path("geoloc") / "tiles.sqlite",
+        description="File that keeps the tiles that servers sent",
+    )
+    tile_cache_bytes: int = Field(2_000_000_000, ge=0, description="Most bytes of tiles kept")
+    tile_store: Path = Field(
+        default_factory=lambda: user_data_path("geoloc") / "tile-embeddings",
+        description="Folder with the embeddings of tiles",
+    )
     hub_timeout_s: float = Field(3.0, gt=0, le=60, description="Seconds before the model hub counts as unreachable")
     lmm: Literal["", "openai", "llava"] = Field("", description="Back end of the multimodal model that img2loc asks")
     lmm_model: str = Field("", max_length=300, description="Which model: its server's name for it, hub name or folder")
@@ -69,7 +95,7 @@ class Settings(BaseSettings):
         None, ge=0, allow_inf_nan=False, description="US$ per million tokens written, likewise"
     )
 
-    @field_validator("galleries", "checkpoints", mode="after")
+    @field_validator("galleries", "checkpoints", "tile_cache", "tile_store", mode="after")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()

@@ -6,7 +6,20 @@ import argparse
 import sys
 
 from geoloc_core.console import run
-from index_builder.commands import building, cells, geoclip, keeping, signs, starter
+from index_builder.commands import (
+    atlas_tiles,
+    building,
+    cells,
+    experiment,
+    geoclip,
+    inputs,
+    keeping,
+    segmenter,
+    signs,
+    starter,
+    tiles,
+    train,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +33,20 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m index_builder", description="Build galleries to locate photos with, keep them, and share them."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (building, cells, geoclip, keeping, signs, starter):
+    for group in (
+        atlas_tiles,
+        building,
+        cells,
+        experiment,
+        geoclip,
+        inputs,
+        keeping,
+        segmenter,
+        signs,
+        starter,
+        tiles,
+        train,
+    ):
         group.add(commands)
     return parser
 

@@ -18,6 +18,9 @@ circle around it.
 
 It can also **read what is written** in the photo: street names, notices, telephone numbers, number plates. Each is a
 clue with a sentence of its own, and the clues together name the place.
+
+Or a network chooses among **geo-cells**, parts of the world that are the smaller the more photos are taken there. It
+looks at the photo and at a map of what is where in it, and shows what it looked at.
 """
 _LIMITS = """
 - **A prediction is a guess by resemblance.** It is right where similar photos of that place are in the gallery, and
@@ -29,8 +32,10 @@ _LIMITS = """
   guessed. Geoloc shows them apart from the evidence.
 - **Signs can mislead.** A poster of Paris hangs in Tokyo, and readers misread letters. Each clue says what it rests on;
   strike what you do not believe.
-- **The starter gallery is a drawing of the world.** It lets the app run at once on any machine; its answers mean
-  nothing for real photos.
+- **Where a network looked is no reason.** Grad-CAM and attention rollout show which parts of a photo weigh in its
+  answer, not why, and coarsely.
+- **The starter gallery and the starter models are of a drawn world.** They let the app run at once on any machine;
+  their answers mean nothing for real photos.
 - **Galleries are uneven.** They hold many photos of places that many people photograph, and answers lean towards
   those.
 """
@@ -54,6 +59,12 @@ _METHODS = """
 | Nearest and farthest neighbours as evidence; asking a multimodal model (`img2loc`) | Z. Zhou et al.: *Img2Loc: revisiting image geolocalization using multi-modality foundation models and image-based retrieval-augmented generation*, SIGIR 2024 |
 | Places and photos in one space; words to a map | V. Vivanco Cepeda, G. K. Nayak, M. Shah: *GeoCLIP: Clip-inspired alignment between locations and images for effective worldwide geo-localization*, NeurIPS 2023 |
 | Reading signs (`signs`) | PP-OCR through [RapidOCR](https://github.com/RapidAI/RapidOCR), where installed [Tesseract](https://github.com/tesseract-ocr/tesseract); the clues and their combination are Geoloc's own |
+| Geo-cells as classes (`planet`) | T. Weyand, I. Kostrikov, J. Philbin: *PlaNet: photo geolocation with convolutional neural networks*, ECCV 2016 |
+| Cells at several scales, `f*`, one network a kind of scene (`isns`) | E. Müller-Budack, K. Pustu-Iren, R. Ewerth: *Geolocation estimation of photos using a hierarchical model and scene classification*, ECCV 2018 |
+| Photo and segmentation map in two fused branches (`translocator`) | S. Pramanick et al.: *Where in the world is this image? Transformer-based geo-localization in the wild*, ECCV 2022 |
+| What is where in a photo | E. Xie et al.: *SegFormer: simple and efficient design for semantic segmentation with transformers*, NeurIPS 2021; classes and colours of B. Zhou et al.: *Scene parsing through ADE20K dataset*, CVPR 2017 |
+| Kinds of scenes | B. Zhou et al.: *Places: a 10 million image database for scene recognition*, TPAMI 2017 |
+| What a network looked at | R. R. Selvaraju et al.: *Grad-CAM: visual explanations from deep networks via gradient-based localization*, ICCV 2017; S. Abnar, W. Zuidema: *Quantifying attention flow in transformers*, ACL 2020 |
 | Encoder `clip-l14` | A. Radford et al.: *Learning transferable visual models from natural language supervision*, ICML 2021 |
 | Encoder `siglip2` | M. Tschannen et al.: *SigLIP 2: multilingual vision-language encoders*, 2025 |
 | Encoder `mobileclip2` | F. Faghri et al.: *MobileCLIP2: improving multi-modal reinforced training*, 2025 |

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
+from geoloc_core import hub
 from geoloc_core.encoders import create, names
 from geoloc_core.encoders.presets import PRESETS
 from geoloc_core.errors import GeolocError
@@ -12,9 +15,12 @@ from geoloc_core.gallery.manifest import Manifest
 from geoloc_core.settings import settings
 from geoloc_core.status import Availability
 from pages.parts import frame
+from pages.parts.badges import drawn_badge, first_badge, name_badge, state_badge
+from pages.parts.cells.beside import scenes_panel, segmenters_panel
+from pages.parts.cells.listing import classifiers_panel
 from pages.parts.fetching import fetch_panel
 from pages.parts.locations import locations_panel
-from pages.parts.text import message, plain
+from pages.parts.text import message, plain, size
 
 
 def draw() -> None:
@@ -22,10 +28,13 @@ def draw() -> None:
     st.title("Galleries and models", anchor=False)
     st.markdown(
         "An answer comes from a **gallery** of photos whose places are known, compared through the **encoder** it "
-        "was made with."
+        "was made with, or from a **model** that chooses among geo-cells."
     )
     _galleries()
     _encoders()
+    classifiers_panel()
+    segmenters_panel()
+    scenes_panel()
     _models()
 
 
@@ -53,11 +62,10 @@ def _gallery(entry: Listed, first_because: str) -> None:
         if entry.bare:
             st.badge("bare locations", icon=":material/pin_drop:", color="gray")
         else:
-            _state_badge(ready)
-        if first_because:
-            st.badge("used first", icon=":material/star:", color="blue", help=plain(first_because))
+            state_badge(ready)
+        first_badge(first_because)
         if facts and facts.synthetic:
-            st.badge("drawn world" if entry.locations else "drawn photos", icon=":material/palette:", color="orange")
+            drawn_badge("world" if entry.locations else "photos")
     if entry.bare:
         st.caption("For location encoders such as GeoCLIP's. Photos cannot be compared with it.")
     elif not ready:
@@ -112,8 +120,8 @@ def _encoder(name: str) -> None:
         ready = Availability(False, str(error))
     st.subheader(plain(preset.title if preset else name), anchor=False)
     with st.container(horizontal=True, gap="xsmall"):
-        _state_badge(ready)
-        st.badge(plain(name), color="gray", help="The name that commands and settings use.")
+        state_badge(ready)
+        name_badge(name)
     if preset:
         st.markdown(plain(preset.reason))
         st.caption(plain(f"Licence: {preset.licence}. {preset.dim:,} numbers a photo."))
@@ -121,7 +129,8 @@ def _encoder(name: str) -> None:
         return
     st.caption(message(f"{ready.reason} {ready.remedy}"))
     if preset and preset.hub:
-        fetch_panel(preset.name, preset.hub, preset.download_bytes)
+        label = f"Get the real model ({size(preset.download_bytes)})"
+        fetch_panel(preset.name, partial(hub.fetch, preset.hub), label)
 
 
 def _models() -> None:
@@ -137,13 +146,6 @@ def _models() -> None:
         "- **In this app**: LLaVA and its kin, once fetched by "
         "`python -m geoloc_core fetch llava:llava-hf/llava-1.5-7b-hf`."
     )
-
-
-def _state_badge(ready: Availability) -> None:
-    if ready:
-        st.badge("ready", icon=":material/check:", color="green")
-    else:
-        st.badge("not usable yet", icon=":material/block:", color="gray")
 
 
 frame.run(__file__, draw)

@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from geoloc_core.errors import GeolocError, LmmCancelled, LmmError
 from pages.parts import frame
+from pages.parts.cells.choice import CellsWish, cells_choice
 from pages.parts.facts import photo_facts, photo_shown, true_place
 from pages.parts.intake import example_grid, listen_for_paste, photo_input
 from pages.parts.lmm.panel import Wish, panel
@@ -46,12 +47,13 @@ def draw() -> None:
                 how = how_choice(now, chosen)
             if how == "likeness":
                 who_answers(chosen)
+            cells = cells_choice(now, chosen) if how == "cells" else None
             wish = panel(now, chosen)
             if wish:
                 with send:
                     _offer(now, chosen, wish)
         below = st.container()
-    _answer(now, chosen, how, right)
+    _answer(now, chosen, how, cells, right)
     if now.answer or now.asking or now.unanswered:
         jump.markdown(f":material/arrow_downward: [To the answer](#{ANSWER})")
     with below:
@@ -74,12 +76,12 @@ def _offer(now: Work, chosen: Options, wish: Wish) -> None:
             now.failure = error
 
 
-def _answer(now: Work, chosen: Options, how: How, column: DeltaGenerator) -> None:
+def _answer(now: Work, chosen: Options, how: How, cells: CellsWish | None, column: DeltaGenerator) -> None:
     wanted, now.wanted = now.wanted and now.photo is not None, False
     # Only a new answer clears the column first: clearing it at every run would draw the maps anew
     slot = column.empty() if wanted else column
     if wanted:
-        _run(now, chosen, how, slot)
+        _run(now, chosen, how, cells, slot)
     with slot.container():
         if now.asking:
             from pages.parts.lmm.watching import watching
@@ -109,11 +111,11 @@ def _failed(failure: GeolocError | None) -> None:
             st.page_link("pages/galleries.py", label="Galleries and models", icon=":material/arrow_forward:")
 
 
-def _run(now: Work, chosen: Options, how: How, slot: DeltaGenerator) -> None:
+def _run(now: Work, chosen: Options, how: How, cells: CellsWish | None, slot: DeltaGenerator) -> None:
     now.failure = None
     try:
         with slot.container():
-            run(now, chosen, how)
+            run(now, chosen, how, cells)
     except GeolocError as error:
         now.failure = error
 

@@ -183,7 +183,7 @@ Object.assign(window.GeolocMap, (() => {
     }
   }
 
-  /** Geo-cells: `line` is a cell's border, `strength` (0 to 1) how likely it is beside the likeliest. */
+  /** Geo-cells or tiles: `line` is one's border, `strength` (0 to 1) how likely it is beside the likeliest. */
   function cells(map, { cells: items }) {
     const [weak, strong] = (PALETTES[map.geoloc.theme] || PALETTES.light).cell;
     for (const item of items) {
@@ -192,7 +192,7 @@ Object.assign(window.GeolocMap, (() => {
         fillOpacity: 0.06 + 0.5 * Math.sqrt(item.strength) };
       for (const turn of COPIES) {
         const made = L.polygon(moved(item.line, turn), style);
-        made.bindTooltip(asHtml(item.title), { className: "gl-tip", sticky: true });
+        made.bindTooltip(item.thumbnail ? () => card(item) : asHtml(item.title), { className: "gl-tip", sticky: true });
         made.bindPopup(() => card(item), POPUP).addTo(map);
       }
     }
@@ -204,13 +204,14 @@ Object.assign(window.GeolocMap, (() => {
       L.imageOverlay(image, [[south, west + turn], [north, east + turn]], { className: "gl-heat" }).addTo(map);
   }
 
-  /** The great circle from the guess to the truth with its length written at the middle. */
+  /** A dotted line, such as the great circle from the guess to the truth with its length written at the middle. */
   function line(map, { points, title }) {
     const { line: colour, edge } = colours(map);
     const halo = { color: edge, weight: 4, opacity: 0.6 }, dotted = { color: colour, weight: 1.8, dashArray: "2 5" };
     for (const turn of COPIES)
       for (const style of [halo, dotted])
         L.polyline(moved(points, turn), { interactive: false, ...style }).addTo(map);
+    if (!title) return;
     const [lat, lon] = points[Math.floor(points.length / 2)];
     const icon = L.divIcon({ className: "gl-length", html: element("span", "", title), iconSize: [0, 0] });
     const label = L.marker([lat, lon], { icon, interactive: false, keyboard: false }).addTo(map);

@@ -18,11 +18,11 @@ from geoloc_core.settings import settings
 def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test sees this user's settings, galleries or caches, nor another host."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("galleries", "checkpoints"):
+    for name in ("galleries", "checkpoints", "tile_cache", "tile_store"):
         monkeypatch.setenv(f"GEOLOC_{name.upper()}", str(home / name))
-    for name in ("GEOLOC_CONFIG", "GEOLOC_GALLERY", "GEOLOC_SEARCH_BACKEND", "GEOLOC_LANCE_URI"):
+    for name in ("GEOLOC_CONFIG", "GEOLOC_GALLERY", "GEOLOC_SEARCH_BACKEND", "GEOLOC_LANCE_URI", "GEOLOC_SEGMENTER"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("OPENAI_API_KEY", "GEOLOC_LMM", "GEOLOC_LMM_MODEL", "GEOLOC_LMM_BASE_URL"):
+    for name in ("OPENAI_API_KEY", "GEOLOC_LMM", "GEOLOC_LMM_MODEL", "GEOLOC_LMM_BASE_URL", "GEOLOC_TILE_SOURCE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(home / "hf"))
     settings.cache_clear()

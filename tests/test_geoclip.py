@@ -149,7 +149,7 @@ def test_the_weights_have_the_packages_names(small):
         ('{"title": "x", "base": "starter", "sigmas": []}', "sigmas"),
         ('{"title": "x", "base": "starter", "version": 2}', "version"),
         ('{"title": "x", "base": "starter", "run": "rm"}', "run"),
-        (" " * 200_000, "too large"),
+        (" " * 1_200_000, "too large"),
         ('{"title":' * 5_000, "cannot be used"),
     ],
 )

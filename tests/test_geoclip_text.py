@@ -117,19 +117,19 @@ def test_only_the_text_tower_is_read(side, own_home):
     from safetensors.torch import load_file, save_file
 
     before = side.features(TEXTS)
-    file = side._source().weights()
+    file = side._tower.source.weights()
     text = {key: value for key, value in load_file(file).items() if not key.startswith("visual.")}
     half = save_readable_clip(own_home / "half", dim=768)
     save_file(text, half / "open_clip_model.safetensors")
     other = TextSide(GeoClipEncoder("geoclip", open_geoclip(), OpenClip("half", LocalFolder(half))))
     np.testing.assert_allclose(other.features(TEXTS), before, atol=1e-5)
-    assert not any("visual" in name for name, _ in other._tower.named_parameters())
+    assert not any("visual" in name for name, _ in other._tower._module.named_parameters())
 
 
 def test_two_threads_load_one_tower(own_home, monkeypatch):
     from concurrent.futures import ThreadPoolExecutor
 
-    from geoloc_core.geoclip import text
+    from geoloc_core.encoders import text
 
     readable_gallery(own_home)
     encoder = encoders.create(f"geoclip:{own_home / 'geoclip'}")

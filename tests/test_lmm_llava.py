@@ -24,8 +24,9 @@ from geoloc_core.lmm.backends.llava import Llava
 from geoloc_core.lmm.base import Ask, Lmm, Watch
 from geoloc_core.lmm.local import loading
 from geoloc_core.lmm.local.chat import inputs_for, neutral
-from geoloc_core.lmm.local.checkpoint import _architectures
+from geoloc_core.lmm.local.checkpoint import TABLE
 from geoloc_core.paths import ROOT
+from geoloc_core.pretrained import architectures
 from geoloc_core.settings import settings
 from tests.loopback_hub import LoopbackHub
 from tests.make_llava import LLAVA_TOKENS, QWEN_TOKENS, fill_hub_cache, jpeg, save_llava, save_qwen
@@ -487,7 +488,7 @@ def test_what_shows_only_when_loading_is_an_error_with_a_remedy(broken, change, 
 def test_the_list_of_architectures_is_that_of_transformers():
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as REAL
 
-    assert _architectures() == set(REAL)
+    assert architectures(TABLE) == set(REAL)
 
 
 def test_looking_imports_no_torch(folders):

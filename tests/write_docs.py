@@ -13,7 +13,12 @@ from geoloc_core.paths import ROOT
 from geoloc_core.settings import Settings
 
 MODULES = ("geoloc_core", "index_builder")
-_FOLDERS = {"galleries": "user data folder/geoloc/galleries", "checkpoints": "user data folder/geoloc/checkpoints"}
+_FOLDERS = {
+    "galleries": "user data folder/geoloc/galleries",
+    "checkpoints": "user data folder/geoloc/checkpoints",
+    "tile_cache": "user cache folder/geoloc/tiles.sqlite",
+    "tile_store": "user data folder/geoloc/tile-embeddings",
+}
 
 
 def help_text(*words: str) -> str:
@@ -30,9 +35,16 @@ def commands() -> str:
     for module in MODULES:
         top = help_text(module)
         parts.append(f"## `python -m {module}`\n\n```\n{top}\n```\n")
-        names = re.findall(r"^    ([a-z][a-z-]*)(?= |$)", top, flags=re.MULTILINE)
-        parts += [f"### `{name}`\n\n```\n{help_text(module, name)}\n```\n" for name in names]
+        for name in _commands(top):
+            own = help_text(module, name)
+            parts.append(f"### `{name}`\n\n```\n{own}\n```\n")
+            kinds = _commands(own) if "KIND ..." in own else []
+            parts += [f"### `{name} {kind}`\n\n```\n{help_text(module, name, kind)}\n```\n" for kind in kinds]
     return "\n".join(parts)
+
+
+def _commands(said: str) -> list[str]:
+    return re.findall(r"^    ([a-z][a-z-]*)(?= |$)", said, flags=re.MULTILINE)
 
 
 def settings() -> str:

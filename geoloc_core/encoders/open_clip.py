@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from geoloc_core.encoders.base import Embeddings, Features, Prepared
 from geoloc_core.encoders.checkpoints import Preprocess, Source, encoder_id
 from geoloc_core.encoders.device import choose_batch, choose_device, choose_dtype
 from geoloc_core.encoders.pixels import Scale, resizer
+from geoloc_core.encoders.tower import read_image_tower
 from geoloc_core.errors import EncoderError, GeolocError
 from geoloc_core.status import Availability, Choice
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _LOG = logging.getLogger(__name__)
+Forward = Callable[["torch.Tensor"], "torch.Tensor"]
 _PRECISION = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _NO_TEXT = {"context_length": 4, "vocab_size": 8, "width": 8, "heads": 1, "layers": 1}
 
@@ -42,7 +44,7 @@ class OpenClip:
         self.source = source
         self._lock = threading.Lock()
         self._choices: dict[str, Choice] = {}
-        self._model: torch.nn.Module | None = None
+        self._model: Any = None
         self._loaded_id = ""
         self._resizer: Callable[[Image], Prepared] | None = None
         self._scale: Scale
@@ -91,6 +93,12 @@ class OpenClip:
         self.load()
         return int(self._choices["batch"].value)
 
+    @property
+    def tower(self) -> torch.nn.Module:
+        """The image tower on its device, in evaluation mode. Raises as `load`."""
+        self.load()
+        return self._model.visual
+
     def availability(self) -> Availability:
         """Whether weights and description are on this machine. Imports no torch and asks no network."""
         try:
@@ -114,12 +122,13 @@ class OpenClip:
                 self._choices = {"device": device, "dtype": choose_dtype(device.value)}
                 model = self._build(weights, described)
                 self._scale = Scale.on(device.value, described)
-                self._choices["batch"] = choose_batch(device.value, lambda n: self._forward_bytes(model, n))
+                measure = partial(self._forward_bytes, model.encode_image)
+                self._choices["batch"] = choose_batch(device.value, measure)
                 _LOG.info("%s: %s", self.name, ", ".join(f"{k} {v}" for k, v in self._choices.items()))
                 self._model = model
                 self._loaded_id = pinned  # what is in memory, whatever happens to the file
 
-    def _build(self, weights: Path, described: Preprocess) -> torch.nn.Module:
+    def _build(self, weights: Path, described: Preprocess) -> Any:
         import open_clip
         import torch
 
@@ -131,7 +140,7 @@ class OpenClip:
                 model = open_clip.create_model(
                     name, load_weights=False, precision=precision, device=device, text_cfg=_NO_TEXT, **options
                 )
-            model.visual.load_state_dict(_read_image_tower(weights))
+            model.visual.load_state_dict(read_image_tower(weights))
         except Exception as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise EncoderError(f"{self.name} does not fit into {device}'s memory. Set GEOLOC_DEVICE=cpu.") from None
@@ -181,14 +190,24 @@ class OpenClip:
             WeightsMissing: the weights are not on this machine.
             EncoderError: they cannot be used, or one photo does not fit.
         """
+        self.load()
+        return self.through(self._model.encode_image, prepared)
+
+    def through(self, forward: Forward, prepared: Sequence[Prepared]) -> Features:
+        """`features` with another forward pass than the whole tower's: (b, 3, height, width) to (b, ...).
+
+        Raises:
+            WeightsMissing: the weights are not on this machine.
+            EncoderError: they cannot be used, or one photo does not fit.
+        """
         import torch
 
         self.load()
-        model, features, at = self._model, [], 0
+        features, at = [], 0
         with torch.inference_mode():
             while at < len(prepared):
                 some = prepared[at : at + self.batch]
-                answer = self._answer(model, some)
+                answer = self._answer(forward, some)
                 if answer is None:
                     self._halve(len(some))
                 else:
@@ -210,12 +229,12 @@ class OpenClip:
             )
         return np.asarray(features / lengths)
 
-    def _answer(self, model: Any, some: Sequence[Prepared]) -> torch.Tensor | None:
+    def _answer(self, forward: Forward, some: Sequence[Prepared]) -> torch.Tensor | None:
         """(n, d) on the device, perhaps still being calculated; None if the photos do not fit into its memory."""
         import torch
 
         try:
-            return model.encode_image(self._scale(some, getattr(torch, self._choices["dtype"].value)))
+            return forward(self._scale(some, getattr(torch, self._choices["dtype"].value)))
         except torch.OutOfMemoryError:
             return None
         except RuntimeError as error:
@@ -242,7 +261,7 @@ class OpenClip:
 
             torch.cuda.empty_cache()
 
-    def _forward_bytes(self, model: Any, count: int) -> int:
+    def _forward_bytes(self, forward: Forward, count: int) -> int:
         """Bytes that a forward pass of `count` photos takes on a GPU, beside the weights."""
         import torch
 
@@ -250,29 +269,8 @@ class OpenClip:
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         with torch.inference_mode():
-            self._answer(model, [blank] * count)
+            self._answer(forward, [blank] * count)
         return torch.cuda.max_memory_allocated() - before
-
-
-def _read_image_tower(weights: Path) -> dict[str, torch.Tensor]:
-    """The `visual.` tensors of a checkpoint, without that prefix. Never unpickles objects.
-
-    Raises:
-        ValueError: nothing in the file belongs to an image tower.
-    """
-    if weights.suffix == ".safetensors":
-        from safetensors import safe_open
-
-        with safe_open(weights, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys() if key.startswith("visual.")}  # noqa: SIM118
-    else:
-        from open_clip.factory import load_state_dict
-
-        tensors = load_state_dict(str(weights), weights_only=True)
-    tower = {key.removeprefix("visual."): value for key, value in tensors.items() if key.startswith("visual.")}
-    if not tower:
-        raise ValueError("it holds no image tower of open_clip")
-    return tower
 
 
 @contextmanager

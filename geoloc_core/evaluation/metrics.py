@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from geoloc_core.geo import THRESHOLDS_KM, distance_km
+from geoloc_core.geo import THRESHOLDS_KM, Floats, distance_km
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,21 @@ def accuracy(name: str, predicted: Sequence[ArrayLike | None] | ArrayLike, truth
     Raises:
         ValueError: no photos, or not one prediction for each.
     """
+    errors = errors_km(predicted, truth)
+    there = np.isfinite(errors)
+    row = _row(name, errors)
+    if there.all():
+        return row
+    alone = _row(f"{name}, answered photos only", errors[there]) if there.any() else None
+    return replace(row, coverage=float(there.mean()), answered=alone)
+
+
+def errors_km(predicted: Sequence[ArrayLike | None] | ArrayLike, truth: ArrayLike) -> Floats:
+    """(n,) great-circle errors of predictions as `accuracy` takes them; infinite without an answer.
+
+    Raises:
+        ValueError: no photos, or not one prediction for each.
+    """
     targets = np.atleast_2d(np.asarray(truth, np.float64))
     guesses = np.array([(np.nan, np.nan) if p is None else p for p in cast(Sequence[Any], predicted)], np.float64)
     if not targets.size or guesses.shape != targets.shape:
@@ -53,11 +68,7 @@ def accuracy(name: str, predicted: Sequence[ArrayLike | None] | ArrayLike, truth
     there = np.isfinite(guesses).all(axis=1)
     errors = np.full(len(targets), np.inf)
     errors[there] = distance_km(guesses[there], targets[there])
-    row = _row(name, errors)
-    if there.all():
-        return row
-    alone = _row(f"{name}, answered photos only", errors[there]) if there.any() else None
-    return replace(row, coverage=float(there.mean()), answered=alone)
+    return errors
 
 
 def _row(name: str, errors: np.ndarray) -> Accuracy:
@@ -70,13 +81,15 @@ def best_constant(gallery: ArrayLike, truth: ArrayLike) -> Accuracy:
 
     The guess is chosen on the gallery and measured on `truth`; choosing one for each threshold makes it hard to beat.
     """
-    places, targets = np.asarray(gallery, np.float64), np.asarray(truth, np.float64)
+    errors = distance_km(np.asarray(truth, np.float64)[:, None], guesses_without_model(gallery))
+    return Accuracy("best constant guess", len(errors), tuple((errors <= THRESHOLDS_KM).mean(axis=0).tolist()), None)
+
+
+def guesses_without_model(gallery: ArrayLike) -> Floats:
+    """(5, 2) the guess of `best_constant` for each threshold."""
+    places = np.asarray(gallery, np.float64)
     counts = np.stack([_counts_within(place, places) for place in places])
-    within = []
-    for column, radius in enumerate(THRESHOLDS_KM):
-        guess = places[int(np.argmax(counts[:, column]))]
-        within.append(float((distance_km(guess, targets) <= radius).mean()))
-    return Accuracy("best constant guess", len(targets), tuple(within), None)
+    return places[counts.argmax(axis=0)]
 
 
 def random_gallery_point(gallery: ArrayLike, truth: ArrayLike) -> Accuracy:

@@ -6,12 +6,12 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from geoloc_core.errors import EncoderError, WeightsMissing
+from geoloc_core.shelf import read_description
 
 NAME = "config.json"
-_MOST_BYTES = 100_000
 _Width = Annotated[int, Field(ge=1, le=8192)]
 _Sigma = Annotated[float, Field(gt=0, le=1e6)]
 
@@ -74,18 +74,4 @@ def read_config(folder: Path) -> Config:
         WeightsMissing: there is none.
         EncoderError: it is no configuration of a GeoCLIP.
     """
-    path = folder / NAME
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise EncoderError(f"{path} is too large to be a configuration. Save the model again.")
-        return Config.model_validate_json(data)
-    except (FileNotFoundError, NotADirectoryError):
-        raise WeightsMissing(f"There is no {NAME} in {folder}. Give a folder that geoclip.save wrote.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise EncoderError(f"{path} cannot be used ({where}: {first['msg']}). Save the model again.") from None
-    except OSError as error:
-        raise EncoderError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from None
+    return read_description(folder / NAME, Config, "a GeoCLIP", missing=WeightsMissing, misfit=EncoderError)

@@ -35,7 +35,12 @@ def add_lmm(parser: argparse.ArgumentParser) -> None:
         "model", f"for img2loc: which model is asked; its key is read from {KEY} in the environment and nowhere else"
     )
     model.add_argument("--lmm", choices=names(), help="openai: a server with OpenAI's protocol; llava: this machine")
-    model.add_argument("--model", metavar="M", help="the server's name for it, or for llava a hub name or a folder")
+    model.add_argument(
+        "--model",
+        metavar="M",
+        help="the server's name for it, or for llava a hub name or a folder; for translocator and tiles a trained "
+        "one's name or folder, for tiles also untuned:ENCODER",
+    )
     model.add_argument("--base-url", metavar="U", help="the server, which gets photo and key (default: the settings')")
     model.add_argument(
         "--cap", type=float, metavar="USD", help="ask only if it costs no more; inf: no cap (default: the settings')"

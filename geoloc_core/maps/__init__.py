@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from geoloc_core.maps.cells import CellsView, cell_layer, cells_map
     from geoloc_core.maps.scores import score_map, world_heat
     from geoloc_core.maps.tiles import TILE_LAYERS, TileLayer
+    from geoloc_core.maps.tiles_walk import WalkView, walk_layer, walk_map
     from geoloc_core.maps.views import Marker, PredictionView, neighbour_map, prediction_map
 
 _HOME = {
@@ -31,6 +32,9 @@ _HOME = {
     "world_heat": "scores",
     "TILE_LAYERS": "tiles",
     "TileLayer": "tiles",
+    "WalkView": "tiles_walk",
+    "walk_layer": "tiles_walk",
+    "walk_map": "tiles_walk",
     "Marker": "views",
     "PredictionView": "views",
     "neighbour_map": "views",
@@ -44,11 +48,14 @@ __all__ = [
     "PredictionView",
     "Theme",
     "TileLayer",
+    "WalkView",
     "cell_layer",
     "cells_map",
     "neighbour_map",
     "prediction_map",
     "score_map",
+    "walk_layer",
+    "walk_map",
     "world_heat",
 ]
 

@@ -9,13 +9,12 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from geoloc_core.errors import CheckpointMisfit, CheckpointMissing
-from geoloc_core.translocator.config import Config, said_by
+from geoloc_core.errors import CheckpointMisfit
+from geoloc_core.shelf import CARD, read_description
+from geoloc_core.translocator.config import Config
 
-CARD = "card.json"
-_MOST_BYTES = 1_000_000
 _Text = Annotated[str, Field(max_length=2_000)]
 _Three = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 _Spread = Annotated[FiniteFloat, Field(gt=0)]
@@ -87,19 +86,7 @@ def read_card(folder: Path) -> Card:
         CheckpointMissing: there is none.
         CheckpointMisfit: it is no description of a model.
     """
-    path = folder / CARD
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise CheckpointMisfit(f"{path} is too large to be a model's description. Save the model again.")
-        card = Card.model_validate_json(data)
-    except (FileNotFoundError, NotADirectoryError):
-        raise CheckpointMissing(f"There is no {CARD} in {folder}. Give the folder of a trained model.") from None
-    except ValidationError as error:
-        raise CheckpointMisfit(f"{path} cannot be used ({said_by(error)}). Save the model again.") from None
-    except OSError as error:
-        raise CheckpointMisfit(f"{path} cannot be read ({error.strerror}). Check its permissions.") from None
+    card = read_description(folder / CARD, Card)
     if not (card.weights and card.sha256):
-        raise CheckpointMisfit(f"{path} names no weights. Save the model again.")
+        raise CheckpointMisfit(f"{folder / CARD} names no weights. Save it again.")
     return card

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from geoloc_core.errors import ModelError
+from geoloc_core.shelf import said_by
 
 Level = Literal["coarse", "middle", "fine"]
 LEVELS: tuple[Level, ...] = ("coarse", "middle", "fine")
@@ -131,10 +132,3 @@ def variant(name: str, cells: Sequence[int], **changes: Any) -> Config:
         return Config(cells=counts, **fields)
     except ValidationError as error:
         raise ModelError(f"{name} cannot be built so: {said_by(error)}. Change what was asked for.") from None
-
-
-def said_by(error: ValidationError) -> str:
-    """The first complaint of pydantic, with where it is."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])

@@ -9,13 +9,13 @@ from index_builder.atlas.colour import Colour, blend4, mix, times
 from index_builder.atlas.terrain import soil
 from index_builder.atlas.world import Place
 
-_WALLS = (
+WALLS = (
     ((250.0, 246.0, 236.0), (238.0, 184.0, 104.0), (178.0, 82.0, 62.0), (196.0, 204.0, 210.0)),
     ((236.0, 240.0, 244.0), (226.0, 132.0, 110.0), (214.0, 170.0, 122.0), (122.0, 160.0, 196.0)),
     ((226.0, 210.0, 176.0), (246.0, 212.0, 92.0), (146.0, 92.0, 74.0), (150.0, 188.0, 160.0)),
 )
 
-_ROOFS = ((190.0, 88.0, 60.0), (112.0, 76.0, 64.0), (92.0, 104.0, 118.0), (150.0, 156.0, 150.0))
+ROOFS = ((190.0, 88.0, 60.0), (112.0, 76.0, 64.0), (92.0, 104.0, 118.0), (150.0, 156.0, 150.0))
 
 _TRIMS = ((66.0, 96.0, 118.0), (122.0, 78.0, 52.0), (60.0, 104.0, 84.0), (236.0, 236.0, 230.0))
 
@@ -42,7 +42,7 @@ def style_of(place: Place) -> Style:
     pitch = wet * (0.25 + 0.45 * place["pitch"]) + 0.45 * cold * wet
     return Style(
         pitch if pitch > 0.16 else 0.0,
-        blend4(_ROOFS, place["roof_u"], place["roof_v"]),
+        blend4(ROOFS, place["roof_u"], place["roof_v"]),
         blend4(_TRIMS, place["trim"], place["window"]),
         0.8 + 0.7 * place["window"],
         1.2 + 0.8 * place["wealth"],
@@ -55,7 +55,7 @@ def style_of(place: Place) -> Style:
 
 def wall_colour(place: Place, rng: Random) -> Colour:
     """One of the wall colours of this place."""
-    base = blend4(_WALLS[rng.randrange(3)], place["wall_u"], place["wall_v"])
+    base = blend4(WALLS[rng.randrange(3)], place["wall_u"], place["wall_v"])
     if place.moisture < 0.2:
         base = mix(base, soil(place), 0.45)
-    return times(mix(base, blend4(_WALLS[0], place["wall_u"], place["wall_v"]), 0.2), 0.93 + 0.12 * rng.random())
+    return times(mix(base, blend4(WALLS[0], place["wall_u"], place["wall_v"]), 0.2), 0.93 + 0.12 * rng.random())

@@ -112,6 +112,21 @@ def country_codes(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray
     return raster[row, column]
 
 
+def land_mask() -> NDArray[np.bool_]:
+    """Whether each cell of 0.1 degree is land, (1800, 3600) from 90 north and 180 west on."""
+    return np.asarray(_raster("countries.png") > 0)
+
+
+def sea_distances() -> NDArray[np.float64]:
+    """`sea_km` of every cell of 0.5 degree, (360, 720) from 90 north and 180 west on."""
+    return np.asarray(_raster("sea_distance.png").astype(np.float64) ** 2 / 25.0)
+
+
+def yellow_centres() -> list[int]:
+    """Codes of the countries whose roads have a yellow line in the middle."""
+    return [code for code, country in _by_code().items() if country.centre_line == "yellow"]
+
+
 def country_at(lat: float, lon: float) -> Country | None:
     """The country at a point, to about 10 km; None at sea."""
     return _by_code().get(int(country_codes(np.array([lat]), np.array([lon]))[0]))

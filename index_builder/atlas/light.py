@@ -15,7 +15,7 @@ from index_builder.atlas.colour import Colour, blend4, mix, ramp, tinted
 from index_builder.atlas.world import Place
 
 _ZENITH = ((46.0, 116.0, 214.0), (92.0, 178.0, 232.0), (66.0, 104.0, 186.0), (112.0, 164.0, 196.0))
-_HORIZON = ((196.0, 230.0, 250.0), (238.0, 242.0, 224.0), (190.0, 208.0, 244.0), (250.0, 226.0, 206.0))
+HORIZON = ((196.0, 230.0, 250.0), (238.0, 242.0, 224.0), (190.0, 208.0, 244.0), (250.0, 226.0, 206.0))
 _SUN = (
     (-11, (64.0, 76.0, 118.0)),
     (-4, (120.0, 108.0, 138.0)),
@@ -141,7 +141,7 @@ def _colours(place: Place, altitude: float, weather: str) -> tuple[Colour, Colou
     """Zenith, horizon, direct and ambient light."""
     zenith, horizon = (
         blend4(_ZENITH, place["sky_u"], place["sky_v"]),
-        blend4(_HORIZON, place["sky_u"], place["sky_v"]),
+        blend4(HORIZON, place["sky_u"], place["sky_v"]),
     )
     zenith = ramp(
         (
@@ -168,7 +168,7 @@ def _colours(place: Place, altitude: float, weather: str) -> tuple[Colour, Colou
     flat: Colour = (196.0 * bright, 204.0 * bright, 212.0 * bright)
     if weather == "rain":
         flat = mix(flat, (120.0 * bright, 132.0 * bright, 148.0 * bright), 0.6)
-    tint = blend4(_HORIZON, place["sky_u"], place["sky_v"])
+    tint = blend4(HORIZON, place["sky_u"], place["sky_v"])
     flat = tinted(flat, mix((255.0, 255.0, 255.0), tint, 0.5))
     dull = mix(sun, ambient, 0.55 * grey)
     return (

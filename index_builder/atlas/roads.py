@@ -12,9 +12,9 @@ from index_builder.atlas.light import Camera, Light
 from index_builder.atlas.terrain import snow_cover, soil
 from index_builder.atlas.world import Place
 
-_YELLOW: Colour = (244.0, 190.0, 44.0)
-_PAINT: Colour = (244.0, 244.0, 240.0)
-_ASPHALT = ((96.0, 98.0, 104.0), (126.0, 122.0, 118.0), (82.0, 84.0, 90.0), (140.0, 132.0, 122.0))
+YELLOW: Colour = (244.0, 190.0, 44.0)
+PAINT: Colour = (244.0, 244.0, 240.0)
+ASPHALT = ((96.0, 98.0, 104.0), (126.0, 122.0, 118.0), (82.0, 84.0, 90.0), (140.0, 132.0, 122.0))
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class RoadBuilder:
             for a in (-0.55, 0.45):
                 self.strip(a - 0.09, a + 0.12, times(earth, 0.86), "dirt track")
             return
-        tar = mix(blend4(_ASPHALT, self.place["paving"], self.place["tone"]), WHITE, 0.35 * self.snow)
+        tar = mix(blend4(ASPHALT, self.place["paving"], self.place["tone"]), WHITE, 0.35 * self.snow)
         if self.light.weather == "rain":
             tar = mix(times(tar, 0.72), self.light.zenith, 0.2)
         if pavement:
-            slab = mix((176.0, 170.0, 162.0), blend4(_ASPHALT, self.place["tone"], self.place["paving"]), 0.3)
+            slab = mix((176.0, 170.0, 162.0), blend4(ASPHALT, self.place["tone"], self.place["paving"]), 0.3)
             self.strip(-1.9, 1.9, mix(slab, WHITE, 0.5 * self.snow), "sidewalk")
             for a in (-1.04, 1.0):
                 self.strip(a, a + 0.04, times(slab, 1.18), "sidewalk")
@@ -83,19 +83,19 @@ class RoadBuilder:
 
     def _markings(self) -> None:
         country = self.place.country
-        centre = _YELLOW if country.centre_line == "yellow" else _PAINT
-        edge = _YELLOW if country.edge_line == "yellow" else _PAINT
+        centre = YELLOW if country.centre_line == "yellow" else PAINT
+        edge = YELLOW if country.edge_line == "yellow" else PAINT
         w = 0.075 / self.road.half
         for side in (-0.93, 0.93):
             self.strip(side - w, side + w, edge, "road", far=110)
-        if centre is _YELLOW and (self.place["paving"] > 0.35 or self.road.lanes > 2):
+        if centre is YELLOW and (self.place["paving"] > 0.35 or self.road.lanes > 2):
             self.strip(-2.6 * w, -1.0 * w, centre, "road", far=130)
             self.strip(1.0 * w, 2.6 * w, centre, "road", far=130)
         else:
             self._dashes(0.0, w, centre)
         if self.road.lanes > 2:
             for across in (-0.48, 0.48):
-                self._dashes(across, w, _PAINT)
+                self._dashes(across, w, PAINT)
 
     def _dashes(self, across: float, w: float, colour: Colour) -> None:
         z, long = 2.0 + self.rng.random() * 3, 3.0
@@ -115,7 +115,7 @@ class RoadBuilder:
                 self.camera.at(self.road.x(q, b), 0, q)
                 for q, b in ((z, a), (z, a + 0.11), (z + 2.6, a + 0.11), (z + 2.6, a))
             ]
-            self.canvas.polygon(points, self.light.lit(_PAINT, 0.95, z), "road")
+            self.canvas.polygon(points, self.light.lit(PAINT, 0.95, z), "road")
 
     def guard_rail(self, side: float) -> None:
         """A crash barrier along one edge."""

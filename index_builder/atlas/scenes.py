@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from geoloc_core.scenes import places365
 from index_builder.atlas.canvas import Canvas
 from index_builder.atlas.colour import WHITE, mix
 from index_builder.atlas.countryside import desert, field, forest, ice, mountain
@@ -29,6 +30,28 @@ _SCENES: dict[str, tuple[Callable[[Stage], None], tuple[float, float], tuple[flo
     "ice": (ice, (1.8, 4.0), (0.42, 0.55)),
 }
 SCENES = tuple(_SCENES)
+_PLACES365 = {
+    "street": "street",
+    "highway": "field_road",  # `highway` itself also counts as nature
+    "village": "residential_neighborhood",
+    "coast": "coast",
+    "mountain": "mountain",
+    "field": "field/cultivated",
+    "forest": "forest/broadleaf",
+    "desert": "desert/sand",
+    "lake": "lake/natural",
+    "skyline": "downtown",
+    "ice": "snowfield",
+}
+
+
+def places365_of(scene: str) -> int:
+    """The number of the category of Places365 that a scene of the Atlas is nearest to.
+
+    Raises:
+        KeyError: unknown scene; the known ones are `SCENES`.
+    """
+    return places365.number(_PLACES365[scene])
 
 
 def choose_scene(place: Place, rng: Random) -> str:

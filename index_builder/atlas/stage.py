@@ -27,7 +27,7 @@ from index_builder.atlas.vegetation import Planter
 from index_builder.atlas.vehicles import Driver
 from index_builder.atlas.world import Place
 
-_CROPS: tuple[Colour, ...] = ((216.0, 186.0, 92.0), (122.0, 160.0, 66.0), (226.0, 206.0, 72.0), (96.0, 140.0, 82.0))
+CROPS: tuple[Colour, ...] = ((216.0, 186.0, 92.0), (122.0, 160.0, 66.0), (226.0, 206.0, 72.0), (96.0, 140.0, 82.0))
 _BLOOMS: tuple[Colour, ...] = ((238.0, 210.0, 58.0), (150.0, 116.0, 190.0), (232.0, 120.0, 110.0), (244.0, 190.0, 60.0))
 
 
@@ -116,7 +116,7 @@ class Stage:
 
 def crop_colour(s: Stage) -> Colour:
     """What grows in the fields here and now."""
-    tone = blend4(_CROPS, s.place["crops"], s.place["green_u"])
+    tone = blend4(CROPS, s.place["crops"], s.place["green_u"])
     if s.light.summer > 0.5 and s.rng.random() < 0.3:
         tone = blend4(_BLOOMS, s.place["flowers"], s.place["crops"])
     return mix(mix(tone, grass(s.place, s.light), 0.25), (240.0, 244.0, 250.0), s.snow * 0.8)

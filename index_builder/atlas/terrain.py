@@ -13,29 +13,29 @@ from index_builder.atlas.light import Camera, Light
 from index_builder.atlas.noise import fractal1, fractal2, hashed
 from index_builder.atlas.world import Place
 
-_SOILS = ((176.0, 92.0, 58.0), (214.0, 176.0, 118.0), (112.0, 88.0, 70.0), (208.0, 194.0, 168.0))
+SOILS = ((176.0, 92.0, 58.0), (214.0, 176.0, 118.0), (112.0, 88.0, 70.0), (208.0, 194.0, 168.0))
 
 
-_ROCKS = ((150.0, 106.0, 88.0), (186.0, 166.0, 138.0), (104.0, 108.0, 118.0), (150.0, 146.0, 142.0))
+ROCKS = ((150.0, 106.0, 88.0), (186.0, 166.0, 138.0), (104.0, 108.0, 118.0), (150.0, 146.0, 142.0))
 
 
-_GREENS = ((104.0, 154.0, 62.0), (164.0, 176.0, 74.0), (66.0, 138.0, 88.0), (128.0, 168.0, 108.0))
+GREENS = ((104.0, 154.0, 62.0), (164.0, 176.0, 74.0), (66.0, 138.0, 88.0), (128.0, 168.0, 108.0))
 
 
-_DRY_GRASS: Colour = (204.0, 180.0, 106.0)
+DRY_GRASS: Colour = (204.0, 180.0, 106.0)
 
 
-_SNOW: Colour = (226.0, 238.0, 255.0)
+SNOW: Colour = (226.0, 238.0, 255.0)
 
 
 def soil(place: Place) -> Colour:
     """Bare earth here."""
-    return blend4(_SOILS, place["soil_u"], place["soil_v"])
+    return blend4(SOILS, place["soil_u"], place["soil_v"])
 
 
 def rock(place: Place) -> Colour:
     """Bare rock here."""
-    return blend4(_ROCKS, place["rock_u"], place["rock_v"])
+    return blend4(ROCKS, place["rock_u"], place["rock_v"])
 
 
 def sand(place: Place) -> Colour:
@@ -52,18 +52,18 @@ def snow_cover(place: Place, light: Light) -> float:
 
 def grass(place: Place, light: Light) -> Colour:
     """Grass: green where it rains, straw where it does not, rusty in a northern autumn."""
-    green = blend4(_GREENS, place["green_u"], place["green_v"])
+    green = blend4(GREENS, place["green_u"], place["green_v"])
     dry = min(1.0, max(0.0, (0.62 - place.moisture) * 2.4))
     if place.climate in ("mediterranean", "steppe", "savanna"):
         dry = min(1.0, dry + 0.35 * light.summer)
     cold = min(0.6, max(0.0, (2.0 - place.warmth) * 0.08))
-    return mix(mix(green, _DRY_GRASS, dry), (150.0, 142.0, 92.0), cold)
+    return mix(mix(green, DRY_GRASS, dry), (150.0, 142.0, 92.0), cold)
 
 
 def ground(place: Place, light: Light) -> Colour:
     """The mean colour of open ground, snow included."""
     bare = min(1.0, max(0.0, (0.34 - place.moisture) * 4.0))
-    return mix(mix(grass(place, light), soil(place), bare), _SNOW, snow_cover(place, light))
+    return mix(mix(grass(place, light), soil(place), bare), SNOW, snow_cover(place, light))
 
 
 def ground_label(place: Place, light: Light) -> str:
@@ -111,9 +111,9 @@ def mountains(
     line_at = 0.92 - 0.75 * snow_cover(place, light) - min(0.42, place.elevation_m / 8000.0)
     if jagged < 0.35 or place.warmth > 21:
         line_at = max(line_at, 1.5 - 1.7 * snow_cover(place, light))
-    colour = colour + (np.array(_SNOW) - colour) * max(0.0, snow_cover(place, light) - 0.45) * 1.3
+    colour = colour + (np.array(SNOW) - colour) * max(0.0, snow_cover(place, light) - 0.45) * 1.3
     white = np.clip((up - line_at) * 9.0, 0.0, 1.0)[:, :, None]
-    colour = colour * (1 - white) + np.array(_SNOW) * white
+    colour = colour * (1 - white) + np.array(SNOW) * white
     dark, bright = np.array(light.lit((255, 255, 255), 0.0)), np.array(light.lit((255, 255, 255), 1.0))
     colour = colour * (dark + (bright - dark) * facing) / 255.0
     depth = np.clip((rows - top) / max(bottom - top, 1), 0.0, 1.0)[:, None, None]
@@ -160,7 +160,7 @@ def ground_plane(
     )
     base = colour or ground(place, light)
     other = mix(soil(place), base, 0.35) if colour is None else times(base, 0.88)
-    other = mix(other, _SNOW, 0.93 * snow_cover(place, light)) if colour is None else other
+    other = mix(other, SNOW, 0.93 * snow_cover(place, light)) if colour is None else other
     near, far = np.array(light.lit(base, 0.9)), np.array(light.lit(mix(base, times(base, 1.08), 0.5), 1.0))
     patch = np.array(light.lit(other, 0.8))
     haze = (z / (z + light.haze_m))[:, None, None]

@@ -11,7 +11,7 @@ from index_builder.atlas.terrain import grass
 from index_builder.atlas.trees import TreePainter
 from index_builder.atlas.world import Place
 
-_LEAVES = ((74.0, 132.0, 58.0), (136.0, 160.0, 58.0), (40.0, 112.0, 78.0), (98.0, 146.0, 98.0))
+LEAVES = ((74.0, 132.0, 58.0), (136.0, 160.0, 58.0), (40.0, 112.0, 78.0), (98.0, 146.0, 98.0))
 
 
 _BARK: Colour = (104.0, 80.0, 62.0)
@@ -75,7 +75,7 @@ def species(place: Place, rng: Random) -> str:
 
 def leaf(place: Place, light: Light, kind: str) -> Colour:
     """Leaf colour by place, species and season."""
-    green = blend4(_LEAVES, place["tree_colour"], place["green_v"])
+    green = blend4(LEAVES, place["tree_colour"], place["green_v"])
     if kind in ("conifer", "cypress", "pine"):
         return mix(green, (30.0, 74.0, 58.0), 0.6)
     if kind in ("olive", "eucalyptus"):

@@ -14,13 +14,13 @@ from index_builder.atlas.noise import noise1
 from index_builder.atlas.terrain import rock, sand, soil
 from index_builder.atlas.world import Place
 
-_SEAS = ((26.0, 106.0, 150.0), (44.0, 152.0, 168.0), (38.0, 84.0, 122.0), (70.0, 128.0, 146.0))
+SEAS = ((26.0, 106.0, 150.0), (44.0, 152.0, 168.0), (38.0, 84.0, 122.0), (70.0, 128.0, 146.0))
 
 
 def sea_colour(place: Place) -> Colour:
     """Water here: turquoise in the tropics, steel in the north."""
     warm = min(1.0, max(0.0, (place.warmth - 4) / 22.0))
-    return mix(times(blend4(_SEAS, place["water"], 1.0 - warm), 0.98), (40.0, 168.0, 176.0), 0.35 * warm)
+    return mix(times(blend4(SEAS, place["water"], 1.0 - warm), 0.98), (40.0, 168.0, 176.0), 0.35 * warm)
 
 
 def water(

@@ -54,6 +54,10 @@ TRAITS = (
     "moisture",
     "height",
 )
+FIELD_KEY = 20
+FIELD_SCALES = (0.9, 0.3, 0.075, 0.03)
+"""Earth radii over which the traits vary, with how much of each."""
+FIELD_WEIGHTS = (0.42, 0.36, 0.2, 0.06)
 EARTH_KM = 6371.0088
 _MEDITERRANEAN = (
     (30, 45.5, -10, 45),
@@ -98,7 +102,9 @@ def unit_vector(lat: float, lon: float) -> tuple[float, float, float]:
 
 
 @lru_cache(maxsize=1)
-def _regions() -> tuple[NDArray[np.str_], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def regions() -> tuple[NDArray[np.str_], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Real deserts, rain forests and ranges: kinds (n,), ends (n, 2, 3) on the unit sphere, radii, amounts (n,)."""
+    """Real deserts, rain forests and ranges: kinds (n,), ends (n, 2, 3) on the unit sphere, radii, amounts (n,)."""
     with (DATA / "regions.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     ends = [[unit_vector(float(r[f"lat{i}"]), float(r[f"lon{i}"])) for i in (1, 2)] for r in rows]
@@ -112,7 +118,7 @@ def _regions() -> tuple[NDArray[np.str_], NDArray[np.float64], NDArray[np.float6
 
 def _influence(xyz: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Amounts of the regions that reach this point, by kind; each fades out between its core and 1.5 radii."""
-    kinds, ends, radius, amount = _regions()
+    kinds, ends, radius, amount = regions()
     a, along = ends[:, 0], ends[:, 1] - ends[:, 0]
     t = np.clip(((xyz - a) * along).sum(1) / np.maximum((along * along).sum(1), 1e-12), 0.0, 1.0)
     gap = xyz - (a + along * t[:, None])
@@ -160,7 +166,7 @@ def place_at(lat: float, lon: float) -> Place:
     if country is None:
         raise ValueError(f"({lat}, {lon}) lies at sea; give a point on land")
     xyz = np.array(unit_vector(lat, lon))
-    values = sphere_fields(xyz, len(TRAITS), 20, (0.9, 0.3, 0.075, 0.03), (0.42, 0.36, 0.2, 0.06))
+    values = sphere_fields(xyz, len(TRAITS), FIELD_KEY, FIELD_SCALES, FIELD_WEIGHTS)
     traits = dict(zip(TRAITS, values.tolist(), strict=True))
     reach = _influence(xyz)
     sea = sea_km(lat, lon)

@@ -8,9 +8,9 @@ import math
 import threading
 import time
 import zipfile
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -25,7 +25,7 @@ from geoloc_core.files import replacing
 from geoloc_core.gallery import thumbnail_name
 from geoloc_core.gallery.manifest import EncoderRef
 from index_builder.embedding.manifest import FAILED, OK
-from index_builder.embedding.reading import Outcome, Reading, read_row
+from index_builder.embedding.reading import Outcome, Reading, read_ahead
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +102,7 @@ class Embedder:
         self, rows: Sequence[dict[str, Any]], reading: Reading, clock: Clock, tick: Tick
     ) -> Iterator[Outcome]:
         """Outcomes in order, those that are usable with their vectors."""
-        ahead = self._read_ahead(rows, reading)
+        ahead = read_ahead(rows, reading, self.encoder, self.pool, self.batch + 2 * self.threads)
         while True:
             with clock.on("read"):
                 chunk = list(islice(ahead, self.batch))
@@ -137,17 +137,6 @@ class Embedder:
             return replace(
                 outcome, status=FAILED, reason="the encoder answered with no number", prepared=None, thumbnail=None
             )
-
-    def _read_ahead(self, rows: Sequence[dict[str, Any]], reading: Reading) -> Iterator[Outcome]:
-        """Outcomes in the rows' order, with a bounded number of photos decoded or being decoded."""
-        source = iter(rows)
-        queue: deque[Future[Outcome]] = deque()
-        while True:
-            for row in islice(source, self.batch + 2 * self.threads - len(queue)):
-                queue.append(self.pool.submit(read_row, row, reading, self.encoder))
-            if not queue:
-                return
-            yield queue.popleft().result()
 
     def _choices(self) -> dict[str, str]:
         return {name: choice.value for name, choice in self.encoder.choices.items()}
@@ -223,7 +212,7 @@ def _write(job: Job, table: pa.Table, outcomes: Sequence[Outcome], facts: dict[s
             stream.write(_archive(usable))
     about = {**facts, "encoder": job.encoder.model_dump()}
     with replacing(done) as stream:
-        pq.write_table(_with_outcomes(table, outcomes, about), stream, compression="zstd")
+        pq.write_table(with_outcomes(table, outcomes, about), stream, compression="zstd")
 
 
 def _archive(usable: Sequence[Outcome]) -> bytes:
@@ -235,8 +224,8 @@ def _archive(usable: Sequence[Outcome]) -> bytes:
     return buffer.getvalue()
 
 
-def _with_outcomes(table: pa.Table, outcomes: Sequence[Outcome], about: dict[str, Any]) -> pa.Table:
-    """The shard's rows, their places and outcomes filled in."""
+def with_outcomes(table: pa.Table, outcomes: Sequence[Outcome], about: dict[str, Any]) -> pa.Table:
+    """The shard's rows, their places and outcomes filled in; `about` goes into the table's metadata."""
     import pyarrow as pa
 
     text, real, whole = pa.string(), pa.float64(), pa.int64()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from geoloc_core.encoders.base import READ_MARGIN, Encoder
+from PIL import Image
+
+from geoloc_core.encoders.base import READ_MARGIN
 from geoloc_core.errors import GeolocError, PhotoEmpty, PhotoError, PhotoTooLarge, PhotoTooSmall, PieceMissing
 from geoloc_core.photo import WORKING_SIDE, Photo, PhotoLimits, read_photo
 from index_builder.embedding.manifest import FAILED, OK, READY, SKIPPED
@@ -32,7 +38,8 @@ class Reading:
 class Outcome:
     """What became of a row. `size` (bytes) and `modified` (ns) are of the file it was read from, to notice changes.
 
-    `prepared` is the encoder's input, `vector` (d,) float16 its answer; `thumbnail` a JPEG.
+    `prepared` is what the photo was read for, such as the encoder's input; `vector` (d,) float16 the encoder's answer;
+    `thumbnail` a JPEG.
     """
 
     status: str
@@ -48,7 +55,34 @@ class Outcome:
     thumbnail: bytes | None = None
 
 
-def read_row(row: dict[str, Any], reading: Reading, encoder: Encoder) -> Outcome:
+class Preparing(Protocol):
+    """What a photo is read for, such as an encoder."""
+
+    @property
+    def side(self) -> int:
+        """Pixels of the photo's shorter side that it looks at."""
+        ...
+
+    def prepare(self, image: Image.Image) -> Any:
+        """What is kept of an RGB photo. It is called by many threads."""
+        ...
+
+
+def read_ahead(
+    rows: Iterable[dict[str, Any]], reading: Reading, use: Preparing, pool: Executor, most: int
+) -> Iterator[Outcome]:
+    """Outcomes in the rows' order, with at most so many photos read or being read ahead."""
+    source = iter(rows)
+    queue: deque[Future[Outcome]] = deque()
+    while True:
+        for row in islice(source, most - len(queue)):
+            queue.append(pool.submit(read_row, row, reading, use))
+        if not queue:
+            return
+        yield queue.popleft().result()
+
+
+def read_row(row: dict[str, Any], reading: Reading, use: Preparing) -> Outcome:
     """Read, decode and prepare the photo of a row of the manifest. Never raises: a bad photo is an outcome."""
     if row["_status"] != READY:
         return Outcome(row["_status"], row["_reason"], row["lat"], row["lon"])
@@ -58,16 +92,16 @@ def read_row(row: dict[str, Any], reading: Reading, encoder: Encoder) -> Outcome
         size, modified = file_state(reading.root / piece.path)
         before = replace(before, size=size, modified=modified)
         data = read_piece(reading.root, piece, reading.limits.max_bytes)
-        enough = max(READ_MARGIN * encoder.side, reading.thumbnail_side)
+        enough = max(READ_MARGIN * use.side, reading.thumbnail_side)
         photo = read_photo(data, reading.limits, WORKING_SIDE, enough_side=enough)
-        return _usable(photo, before, reading, encoder)
+        return _usable(photo, before, reading, use)
     except MemoryError:
         return replace(before, reason="not enough memory to decode it")
     except Exception as error:
         return replace(before, reason=_reason(error))
 
 
-def _usable(photo: Photo, before: Outcome, reading: Reading, encoder: Encoder) -> Outcome:
+def _usable(photo: Photo, before: Outcome, reading: Reading, use: Preparing) -> Outcome:
     found = replace(
         before,
         content_hash=photo.sha256[:HASH_DIGITS],
@@ -83,7 +117,7 @@ def _usable(photo: Photo, before: Outcome, reading: Reading, encoder: Encoder) -
         status=OK,
         lat=location[0],
         lon=location[1],
-        prepared=encoder.prepare(photo.image),
+        prepared=use.prepare(photo.image),
         thumbnail=photo.to_jpeg(side, reading.thumbnail_quality) if side else None,
     )
 

@@ -173,7 +173,7 @@ class _Run:
                         finished += sizes[event.shard]
                         unconfirmed = max(0, unconfirmed - sizes[event.shard])
                         self.totals.add(event)
-                        self._judge()
+                        judge(self.totals, self.options.max_failed)
                         self._check_again(event)
                     case Lost():
                         unconfirmed = 0
@@ -223,18 +223,22 @@ class _Run:
             speed = self.photos / seconds
             tqdm.write(f"speed: {speed:,.1f} photos/s, {estimate.in_words(rows_left / speed)} left", file=sys.stderr)
 
-    def _judge(self) -> None:
-        failed = self.totals.outcomes[FAILED]
-        tried = failed + self.totals.outcomes[OK]
-        if tried >= _JUDGED_FROM and failed > self.options.max_failed * tried:
-            worst, count = max(
-                ((reason, n) for reason, n in self.totals.reasons.items() if reason), key=lambda pair: pair[1]
-            )
-            hint = "Say where the photos are with --images" if worst == NOT_FOUND else "Mend that"
-            raise GeolocError(
-                f"{failed:,} of {tried:,} photos failed, most of them for: {worst} ({count:,}). {hint}, and run it "
-                "again with --retry-failed; or accept it with --max-failed 1."
-            )
+
+def judge(totals: Totals, max_failed: float) -> None:
+    """Refuse to go on when most photos fail.
+
+    Raises:
+        GeolocError: they do; says why and what to do.
+    """
+    failed = totals.outcomes[FAILED]
+    tried = failed + totals.outcomes[OK]
+    if tried >= _JUDGED_FROM and failed > max_failed * tried:
+        worst, count = max(((reason, n) for reason, n in totals.reasons.items() if reason), key=lambda pair: pair[1])
+        hint = "Say where the photos are with --images" if worst == NOT_FOUND else "Mend that"
+        raise GeolocError(
+            f"{failed:,} of {tried:,} photos failed, most of them for: {worst} ({count:,}). {hint}, and run it "
+            "again with --retry-failed; or accept it with --max-failed 1."
+        )
 
 
 def _planned(work: Work, making: Making) -> Plan:

@@ -14,6 +14,7 @@ from geoloc_core.maps import (
     Marker,
     OfflineMap,
     PredictionView,
+    cells_map,
     neighbour_map,
     prediction_map,
     score_map,
@@ -29,7 +30,7 @@ from pages.parts.signs.area import clue_shown
 from pages.parts.state import Work
 from pages.parts.text import degrees, inert, km, share
 
-_HEIGHT = {"prediction": 440, "nearest": 320, "farthest": 320}
+_HEIGHT = {"prediction": 440, "cells": 440, "nearest": 320, "farthest": 320}
 
 
 def prediction(now: Work, tiles: str) -> None:
@@ -53,6 +54,25 @@ def everywhere(now: Work, tiles: str) -> None:
         return score_map(world_heat(density), (), label, theme(), _layer(tiles), meaning)
 
     _show(now, "prediction", (theme(), tiles), build)
+
+
+def cells(now: Work, tiles: str) -> None:
+    """The geo-cells around the predicted place; a click on it may say the true place."""
+    from geoloc_core.maps.base import Layer
+    from pages.parts.cells.result import cells_view
+
+    picking = bool(st.session_state.get("click_truth"))
+    answer = _answer(now)
+    classified = answer.prediction.classified
+    assert classified is not None
+
+    def build() -> OfflineMap:
+        drawn = cells_map(cells_view(now, classified), theme(), _layer(tiles))
+        if picking:
+            drawn.add_child(Layer("pick"))
+        return drawn
+
+    _show(now, "cells", (theme(), tiles, picking, answer.truth), build, picking)
 
 
 def neighbours(now: Work, end: Literal["nearest", "farthest"], tiles: str) -> None:

@@ -25,10 +25,13 @@ _ENDS = {"nearest": "Most similar", "farthest": "Least similar"}
 _STEPS = {
     "load": "Loading the encoder",
     "encode": "Encoding the photo",
+    "segment": "Segmenting the photo",
     "search": "Searching",
     "ask": "Asking the model",
     "read": "Reading what is written",
+    "classify": "Telling which geo-cell it is of",
     "clues": "Looking for clues",
+    "scene": "Telling the scene",
     "refine": "Searching around the likeliest places",
     "predict": "Weighing",
 }
@@ -40,10 +43,12 @@ def neighbour_table(now: Work) -> None:
     assert answer is not None
     heading, switch = st.columns([1, 1], vertical_alignment="center")
     heading.subheader(f"The {answer.what} behind the answer", anchor=False)
-    end = switch.segmented_control(
-        f"Which {answer.what}", list(_ENDS), format_func=_ENDS.__getitem__, default="nearest", required=True, key="end",
-        label_visibility="collapsed",
-    )  # fmt: skip
+    end = "nearest"
+    if answer.farthest:
+        end = switch.segmented_control(
+            f"Which {answer.what}", list(_ENDS), format_func=_ENDS.__getitem__, default="nearest", required=True,
+            key="end", label_visibility="collapsed",
+        )  # fmt: skip
     seen = answer.nearest if end == "nearest" else answer.farthest
     rows = [_row(item, thumbnail(now, item)) for item in seen]
     used = [name for name in rows[0] if any(row[name] for row in rows)] if rows else []
@@ -94,6 +99,7 @@ def how_it_came(answer: Answer, now: Work) -> None:
                 [
                     ("Predictor", answer.prediction.predictor),
                     *([("Encoder", answer.encoder_id)] if answer.encoder_id else []),
+                    *([("Classifier", answer.prediction.model)] if answer.prediction.classified else []),
                     *((name.capitalize(), f"{c.value}: {c.reason}") for name, c in answer.choices.items()),
                 ]
             )
@@ -105,7 +111,7 @@ def how_it_came(answer: Answer, now: Work) -> None:
 
 def _gallery_facts(answer: Answer, gallery: Gallery, column: DeltaGenerator) -> None:
     made = gallery.manifest.created
-    drawn = ", drawn, not taken" if answer.synthetic else ""
+    drawn = ", drawn, not taken" if answer.gallery_synthetic else ""
     column.markdown("**Gallery**")
     column.markdown(
         _list(

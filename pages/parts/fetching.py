@@ -6,15 +6,18 @@ A download belongs to the machine, so all visitors see the same one; its state l
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import streamlit as st
 
-from geoloc_core import hub
-from geoloc_core.encoders.checkpoints import HubWeights
 from geoloc_core.errors import GeolocError
+from geoloc_core.hub import Progress
 from pages.parts.frame import log_unexpected
 from pages.parts.text import message, size
+
+Get = Callable[[Progress, threading.Event], object]
+"""Downloads, telling how far it is, until the event is set."""
 
 
 @dataclass
@@ -36,16 +39,21 @@ _downloads: dict[str, Download] = {}
 _lock = threading.Lock()
 
 
-def fetch_panel(name: str, weights: HubWeights, expected_bytes: int) -> None:
-    """The Get button of a preset, or its progress."""
-    running = _downloads.get(name)
-    if running and not running.ended:
+def running(name: str) -> bool:
+    """Whether that download is under way."""
+    download = _downloads.get(name)
+    return download is not None and not download.ended
+
+
+def fetch_panel(name: str, get: Get, label: str) -> None:
+    """The button that gets something, or its progress."""
+    if running(name):
         _progress(name)
         return
-    if running and running.problem:
-        st.warning(message(running.problem), icon=":material/cloud_off:")
-    if st.button(f"Get the real model ({size(expected_bytes)})", key=f"get-{name}", icon=":material/download:"):
-        _start(name, weights)
+    if (before := _downloads.get(name)) and before.problem:
+        st.warning(message(before.problem), icon=":material/cloud_off:")
+    if st.button(label, key=f"get-{name}", icon=":material/download:"):
+        _start(name, get)
         st.rerun()
 
 
@@ -61,18 +69,17 @@ def _progress(name: str) -> None:
         download.cancel.set()
 
 
-def _start(name: str, weights: HubWeights) -> None:
+def _start(name: str, get: Get) -> None:
     with _lock:
-        running = _downloads.get(name)
-        if running and not running.ended:
+        if running(name):
             return
         download = _downloads[name] = Download()
-    threading.Thread(target=_fetch, args=(weights, download), daemon=True, name=f"geoloc-fetch-{name}").start()
+    threading.Thread(target=_fetch, args=(get, download), daemon=True, name=f"geoloc-fetch-{name}").start()
 
 
-def _fetch(weights: HubWeights, download: Download) -> None:
+def _fetch(get: Get, download: Download) -> None:
     try:
-        hub.fetch(weights, download.report, download.cancel)
+        get(download.report, download.cancel)
     except GeolocError as error:
         download.problem = str(error)
     except Exception as error:

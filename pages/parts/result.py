@@ -19,8 +19,17 @@ _CAPTIONS = {
     "img2loc": "Most likely place, says the model",
     "geoclip": "Most likely place, by GeoCLIP",
     "signs": "Most likely place, by what is written",
+    "translocator": "Most likely place, by geo-cells",
     "alone": "Most likely place, by retrieval alone",
 }
+_MEANINGLESS = (
+    "**Starter gallery of drawn photos: its answers mean nothing for real photos.** For a real answer, build a gallery "
+    "of real photos; *Galleries and models* says how."
+)
+_MEANINGLESS_MODEL = (
+    "**This model learned from drawn photos: its answers mean nothing for real photos.** For a real answer, train one "
+    "on real photos; *Galleries and models* says how."
+)
 _SILENT = " Correct what was read, take a sharper photo of the writing, or go by what the photo looks like."
 
 
@@ -28,7 +37,7 @@ def show(now: Work, tiles: str) -> None:
     """Draw the session's answer."""
     answer = now.answer
     assert answer is not None
-    account, signs = answer.prediction.account, answer.prediction.signs
+    account, signs, classified = (answer.prediction.account, answer.prediction.signs, answer.prediction.classified)
     _warning(answer, is_example=now.example is not None)
     with st.container(border=True):
         _headline(answer, alone=now.unanswered is not None)
@@ -44,7 +53,11 @@ def show(now: Work, tiles: str) -> None:
         from pages.parts.signs.result import show_signs
 
         show_signs(now, signs)
-    if len(answer.candidates) > 1 and not (signs and signs.silent):
+    if classified:
+        from pages.parts.cells.result import show_cells
+
+        show_cells(now, classified)
+    elif len(answer.candidates) > 1 and not (signs and signs.silent):
         with st.container(border=True):
             candidates(answer)
     _ends(now, answer, tiles)
@@ -61,7 +74,16 @@ def _somewhere(now: Work, answer: Answer, tiles: str) -> None:
         from pages.parts.signs.area import clue_choice
 
         clue_choice(answer.prediction.signs)
-    drawing.prediction(now, tiles)
+    if answer.prediction.classified:
+        from pages.parts.cells.result import LAYER, layer_choice
+
+        layer_choice()
+        if st.session_state.get(LAYER, "Cells") == "Cells":
+            drawing.cells(now, tiles)
+        else:
+            drawing.prediction(now, tiles)
+    else:
+        drawing.prediction(now, tiles)
     st.caption(_in_words(answer))
     _ways_out(answer)
 
@@ -90,16 +112,14 @@ def _ends(now: Work, answer: Answer, tiles: str) -> None:
 
 
 def _warning(answer: Answer, is_example: bool) -> None:
-    if not answer.nearest and not answer.farthest:
+    model = answer.prediction.classified is not None
+    if not answer.nearest and not answer.farthest and not model:
         return
     if answer.synthetic and not is_example:
-        st.warning(
-            "**Starter gallery of drawn photos: its answers mean nothing for real photos.** For a real answer, build a "
-            "gallery of real photos; *Galleries and models* says how.",
-            icon=":material/warning:",
-        )
+        st.warning(_MEANINGLESS_MODEL if model else _MEANINGLESS, icon=":material/warning:")
     elif is_example and not answer.synthetic:
-        st.info("This example is a drawing: a gallery of real photos cannot place it.", icon=":material/palette:")
+        by = "a model of real photos" if model else "a gallery of real photos"
+        st.info(f"This example is a drawing: {by} cannot place it.", icon=":material/palette:")
 
 
 def _headline(answer: Answer, alone: bool) -> None:
@@ -121,6 +141,13 @@ def _headline(answer: Answer, alone: bool) -> None:
                     color="violet",
                     help="The multimodal model that was asked, and where it runs.",
                 )
+            if answer.prediction.classified:
+                st.badge(
+                    plain(inert(answer.prediction.model, 80)),
+                    icon=":material/palette:" if answer.prediction.synthetic else ":material/grid_view:",
+                    color="orange" if answer.prediction.synthetic else "blue",
+                    help="The model that chose among the geo-cells.",
+                )
             if answer.nearest or answer.farthest:
                 _gallery_badges(answer)
             st.badge(f"{sum(answer.prediction.seconds.values()):.2f} s", icon=":material/timer:", color="gray")
@@ -129,11 +156,11 @@ def _headline(answer: Answer, alone: bool) -> None:
 def _gallery_badges(answer: Answer) -> None:
     st.badge(
         plain(answer.gallery_title or answer.gallery_name) + f" · {answer.gallery_size:,} {answer.what}",
-        icon=":material/palette:" if answer.synthetic else ":material/collections_bookmark:",
-        color="orange" if answer.synthetic else "blue",
+        icon=":material/palette:" if answer.gallery_synthetic else ":material/collections_bookmark:",
+        color="orange" if answer.gallery_synthetic else "blue",
         help=plain(f"The gallery that was searched: {answer.choices['gallery'].reason}. {answer.gallery_source}"),
     )
-    if not answer.prediction.account:
+    if not answer.prediction.account and not answer.prediction.classified:
         st.badge(
             plain(answer.prediction.model.split(" over ")[0]),
             icon=":material/memory:",

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from geoloc_core.locate import encoder_of, predict
+from pages.parts.cells.choice import CellsWish
 from pages.parts.options import Options, open_gallery
 from pages.parts.signs.choice import How
 from pages.parts.state import Work
@@ -31,8 +32,8 @@ class _Steps:
             self._line.markdown(f":material/check: {self._text} · {time.perf_counter() - self._start:.2f} s")
 
 
-def run(now: Work, chosen: Options, how: How) -> None:
-    """Locate the photo and keep the answer in the session.
+def run(now: Work, chosen: Options, how: How, cells: CellsWish | None) -> None:
+    """Locate the photo and keep the answer in the session; `cells` says by which model, if it is to go by geo-cells.
 
     Raises:
         GeolocError: it cannot be done; the message says what to do.
@@ -42,7 +43,12 @@ def run(now: Work, chosen: Options, how: How) -> None:
     with st.status("Locating the photo", expanded=True) as status:
         now.watching = steps = _Steps()
         try:
-            _by_signs(now) if how == "signs" else _by_likeness(now, chosen, steps)
+            if how == "signs":
+                _by_signs(now)
+            elif cells:
+                _by_cells(now, chosen, cells)
+            else:
+                _by_likeness(now, chosen, steps)
         finally:
             now.watching = None
         steps.close()
@@ -53,6 +59,12 @@ def _by_signs(now: Work) -> None:
     from pages.parts.signs.running import read
 
     read(now)
+
+
+def _by_cells(now: Work, chosen: Options, cells: CellsWish) -> None:
+    from pages.parts.cells.running import classify
+
+    classify(now, chosen, cells)
 
 
 def _by_likeness(now: Work, chosen: Options, steps: _Steps) -> None:

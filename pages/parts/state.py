@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from geoloc_core.places import Place
     from geoloc_core.prediction import Prediction, Query
     from geoloc_core.status import Choice
+    from geoloc_core.translocator.opened import TransLocator
     from pages.parts.lmm.asking import Asking
 
 ANSWER = "answer"  # the anchor of an answer's headline
@@ -38,6 +39,7 @@ class Work:
         matches: what a typed name of the true place may mean.
         gallery: the one that was searched, or would have been.
         because: who chose it and why.
+        classifier: the model of geo-cells that answered, if one did.
         round: counts photos, so that widgets of an earlier one start afresh.
         drawn: what was drawn.
         query: what was computed for the photo.
@@ -61,6 +63,7 @@ class Work:
     answer: Answer | None = None
     gallery: Gallery | None = None
     because: Choice | None = None
+    classifier: TransLocator | None = None
     round: int = 0
     drawn: dict[Any, Any] = field(default_factory=dict)
     query: Query | None = None
@@ -87,6 +90,7 @@ class Work:
         if self.asking:
             self.asking.cancelled.set()
         self.answer = self.gallery = self.because = self.failure = self.asking = self.unanswered = None
+        self.classifier = None
         self.drawn = {}
 
     def show(self, prediction: Prediction) -> None:
@@ -109,7 +113,7 @@ class Work:
     def query_again(self, scope: Scope) -> Query:
         """The same for another answer: what an earlier one took to ask and to weigh is not counted again."""
         query = self.query_in(scope)
-        for step in ("ask", "clues", "predict"):
+        for step in ("ask", "clues", "classify", "predict"):
             query.seconds.pop(step, None)
         return query
 

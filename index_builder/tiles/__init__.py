@@ -1,0 +1,1 @@
+"""Whole zooms, or regions, of map tiles embedded ahead of the walks."""

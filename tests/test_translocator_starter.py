@@ -1,0 +1,60 @@
+"""The TransLocator that ships: small, whole, of drawn photos by its own word, and far better than guessing."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from geoloc_core.evaluation.metrics import accuracy, best_constant
+from geoloc_core.paths import ASSETS
+from geoloc_core.photo import open_photo, read_photo
+from geoloc_core.prediction import Query
+from geoloc_core.predictors.translocator import TransLocatorPredictor
+from geoloc_core.translocator.opened import SHELF, STARTER, open_translocator
+from geoloc_core.translocator.publish import CELLS
+from index_builder.atlas import draw, sample_places
+from index_builder.starter import SIZE
+
+SEED = 77  # of photos that no training, choosing or table has seen
+
+
+@pytest.fixture(scope="module")
+def unseen() -> list[tuple[tuple[float, float], bytes]]:
+    photos = []
+    for i, (lat, lon) in enumerate(sample_places(80, SEED, "test")):
+        buffer = io.BytesIO()
+        draw(float(lat), float(lon), seed=SEED, index=i, size=SIZE).image.save(buffer, "JPEG", quality=90)
+        photos.append(((float(lat), float(lon)), buffer.getvalue()))
+    return photos
+
+
+def test_it_is_small_and_says_what_it_is():
+    folder, card = ASSETS / "checkpoints" / STARTER, open_translocator(STARTER).card
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 8_000_000
+    assert card.synthetic and "taken by nobody" in card.data and card.licence
+    assert card.config.branches == "rgb+seg" and card.config.fusion == "mff" and card.config.scenes
+    assert open_translocator(STARTER).partition.id == card.partition and (folder / CELLS).is_file()
+    assert SHELF.choose().value == STARTER and open_translocator(STARTER).availability()
+
+
+def test_unseen_drawn_photos_are_located_far_better_than_by_guessing(unseen):
+    """As on the page: its map is what the small segmenter sees."""
+    predictor = TransLocatorPredictor(open_translocator(STARTER))
+    truth = np.array([place for place, _ in unseen])
+    told = [predictor.predict(Query(read_photo(jpeg))) for _, jpeg in unseen]
+    row = accuracy("starter", [one.distribution.best() for one in told], truth)
+    constant = best_constant(sample_places(2_000, 1, "train"), truth)
+    assert row.within[-1] > 0.3 > constant.within[-1] + 0.1
+    assert row.within[-2] > 4 * constant.within[-2]
+    held = [one.distribution.radius_km(0.9) for one in told]
+    assert np.isfinite(held).all() and all(one.synthetic for one in told)
+
+
+def test_an_example_tells_scene_segmentation_and_branches():
+    photo = open_photo(ASSETS / "examples" / "red-centre-road.jpg")
+    said = TransLocatorPredictor(open_translocator(STARTER)).predict(Query(photo)).classified
+    assert said is not None and said.segmentation is not None and said.scene is not None
+    assert sum(said.attention or ()) == pytest.approx(1, abs=1e-3)
+    assert said.probabilities.sum() == pytest.approx(1)
