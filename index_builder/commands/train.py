@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geoloc_core.errors import ModelError
+from index_builder.commands import train_tiles
 from index_builder.commands.arguments import Commands
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add the command."""
     train = commands.add_parser(
         "train",
-        help="train a network: translocator",
+        help="train a network: translocator, tiles",
         description="Train a network. Run the same command again to go on after a stop. For several GPUs write "
         "`torchrun --nproc-per-node N -m index_builder train …`.",
     )
@@ -36,6 +37,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     add_recipe(translocator)
     add_running(translocator)
     translocator.set_defaults(run=_translocator)
+    add_running(train_tiles.add(kinds), divisible=False)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
