@@ -94,7 +94,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
 
 
 def _tiles(options: argparse.Namespace) -> None:
-    from index_builder.commands.train import running_of
+    from index_builder.commands.recipe import running_of
     from index_builder.console import progress
     from index_builder.tiles.train import Telling, train
     from index_builder.training.bar import telling_of_steps
